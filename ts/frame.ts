@@ -1,0 +1,88 @@
+import { FlavrError } from './errors.js';
+
+/** Pixel formats a session can take. rgb24: three bytes per pixel, rows from the top, R first. */
+export type PixelFormat = 'rgb24';
+
+/** How a frame's bytes are laid out. */
+export interface FrameFormat {
+  readonly pixel: PixelFormat;
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Bytes from the start of one row to the next. Default: width * 3, no gap. */
+  readonly stride: number;
+}
+
+/** A frame is its bytes; what they mean is the session's format. */
+export type Frame = Uint8Array;
+
+// Larger than any video format knows; keeps every size below within exact integers.
+const MAX_SIDE = 16_384;
+
+/**
+ * Checks a size and completes it to a format.
+ * @throws FlavrError `BAD_ARGUMENT` if a side is no integer in [1, 16384] or the stride does not hold a row.
+ */
+export function frameFormat(options: {
+  width: number;
+  height: number;
+  pixel?: PixelFormat | undefined;
+  stride?: number | undefined;
+}): FrameFormat {
+  const { width, height, pixel = 'rgb24', stride = width * 3 } = options;
+  for (const [side, value] of [['width', width] as const, ['height', height] as const]) {
+    if (!Number.isInteger(value) || value < 1 || value > MAX_SIDE) {
+      throw new FlavrError('BAD_ARGUMENT', `${side} must be a whole number from 1 to ${MAX_SIDE}; got ${value}.`);
+    }
+  }
+  if (pixel !== 'rgb24') {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `The pixel format must be rgb24; got ${String(pixel)}. Convert the frames first.`,
+    );
+  }
+  if (!Number.isInteger(stride) || stride < width * 3) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `A row of ${width} rgb24 pixels takes ${width * 3} bytes; got a stride of ${stride}.`,
+    );
+  }
+  return { pixel, width, height, stride };
+}
+
+/** Bytes of one frame; the last row needs no padding behind it. */
+export function frameBytes(format: FrameFormat): number {
+  return format.stride * (format.height - 1) + format.width * 3;
+}
+
+/**
+ * Checks that a caller's value is a usable frame of this format.
+ * @throws FlavrError `BAD_FRAME` if it is no Uint8Array, has another length, or lies in a detached, shared or resizable buffer.
+ */
+export function checkFrame(frame: unknown, format: FrameFormat, index?: number): asserts frame is Frame {
+  const which = index === undefined ? 'A frame' : `Frame ${index}`;
+  if (!(frame instanceof Uint8Array)) {
+    throw new FlavrError('BAD_FRAME', `${which} must be a Uint8Array; got ${frame === null ? 'null' : typeof frame}.`);
+  }
+  const buffer = frame.buffer as ArrayBuffer & { resizable?: boolean; detached?: boolean };
+  if (!(buffer instanceof ArrayBuffer)) {
+    throw new FlavrError(
+      'BAD_FRAME',
+      `${which} lies in a SharedArrayBuffer, which another thread could change; copy it first.`,
+    );
+  }
+  if (buffer.resizable === true) {
+    throw new FlavrError(
+      'BAD_FRAME',
+      `${which} lies in a resizable ArrayBuffer, whose memory can vanish; copy it first.`,
+    );
+  }
+  const expected = frameBytes(format);
+  if (frame.byteLength !== expected) {
+    const detached = frame.byteLength === 0 ? ' (was its buffer transferred?)' : '';
+    throw new FlavrError(
+      'BAD_FRAME',
+      `${which} must have ${expected} bytes (${format.width}x${format.height} ${format.pixel}); got ${frame.byteLength}${detached}.`,
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import type { Model } from './config.js';
+
+export type Precision = 'fp32' | 'fp16';
+/** 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation with 2-D convolutions per output time. */
+export type Lowering = '3d' | '2d';
+/**
+ * raw: one float32 input `frames` [B,3,2C,H,W] in [0,1], one float32 output `interpolated` [B,k-1,3,H,W], unclamped.
+ * framed: inputs `frame0` … uint8 [B,H,W,3]; outputs `interpolated` uint8 [B,k-1,H,W,3] and `peak` float32 [B].
+ * ring: as framed, but each input is uint8 [B,stride], stride being H*W*3 rounded up to 256 (device addresses need it).
+ */
+export type GraphForm = 'raw' | 'framed' | 'ring';
+
+export interface GraphSpec {
+  /** Size of the frames as handed in; padding to multiples of 8 is inside the graph (outside of `raw`). */
+  readonly width: number;
+  readonly height: number;
+  /** k: a divisor of the model's factor, greater than 1. Default: the model's factor. */
+  readonly factor?: number;
+  /** B. Default 1. */
+  readonly batch?: number;
+  /** Default fp32. */
+  readonly precision?: Precision;
+  /** Default 3d. */
+  readonly lowering?: Lowering;
+  /** Default framed. */
+  readonly form?: GraphForm;
+}
+
+/** A finished ONNX graph and what a caller must know of it before running it. */
+export interface BuiltGraph {
+  /** The serialized ONNX ModelProto. */
+  readonly bytes: Uint8Array;
+  readonly spec: Required<GraphSpec>;
+  readonly inputs: readonly string[];
+  /** Bytes from one frame to the next in the ring form; H*W*3 in the framed form. */
+  readonly frameStride: number;
+  readonly estimate: GraphEstimate;
+}
+
+export interface GraphEstimate {
+  readonly parameters: number;
+  readonly weightBytes: number;
+  /** Largest sum of activations alive at one time, in bytes, from the graph's own order of nodes. */
+  readonly peakActivationBytes: number;
+  /** Multiply-adds times two per window, taps that fall outside the window not counted. */
+  readonly usefulFlops: number;
+  /** The same with padding taps counted, as papers do. */
+  readonly paperFlops: number;
+  /** Elements of the largest single tensor (TensorRT refuses 2^31 or more). */
+  readonly largestTensor: number;
+}
+
+export type BuildGraph = (model: Model, spec: GraphSpec) => BuiltGraph;
