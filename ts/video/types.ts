@@ -1,0 +1,97 @@
+import type { Rational } from '../rational.js';
+
+/** Colour description by FFmpeg's numbers (ISO/IEC 23091-2); 2 is "unspecified". */
+export interface ColorInfo {
+  readonly primaries: number;
+  readonly transfer: number;
+  readonly matrix: number;
+  readonly range: number;
+}
+
+/** What the source is, as far as the sink and the summary need to know. */
+export interface VideoInfo {
+  readonly kind: 'video' | 'gif' | 'images';
+  /** Stored size in pixels, before rotation; even and odd sizes both occur. */
+  readonly width: number;
+  readonly height: number;
+  /** Nominal rate as the container states it; frames carry their own times, so it is only a hint. */
+  readonly frameRate: Rational | undefined;
+  readonly duration: Rational | undefined;
+  /** As stated by the container, or undefined; only decoding tells for sure. */
+  readonly frameCount: number | undefined;
+  /** FFmpeg's name, for example `yuv420p10le`. */
+  readonly pixelFormat: string;
+  readonly bitDepth: number;
+  readonly alpha: boolean;
+  readonly interlaced: boolean;
+  /** Clockwise display rotation in degrees as stored beside the stream. */
+  readonly rotation: number;
+  readonly sampleAspect: Rational;
+  readonly color: ColorInfo;
+  readonly codec: string;
+}
+
+export interface SourceFrame {
+  /** rgb24, rows without padding. */
+  readonly data: Uint8Array;
+  /** One byte per pixel, where the source has an alpha channel. */
+  readonly alpha: Uint8Array | undefined;
+  /** Seconds on the source's own clock, exact. */
+  readonly time: Rational;
+  /** Until the next frame, exact; of the last frame as the source states it, else the one before it. */
+  readonly duration: Rational;
+}
+
+export interface SourceOptions {
+  /** Seconds from the start of the video. Frames from `start` (inclusive) to `start + duration` (exclusive). */
+  readonly start?: Rational | undefined;
+  readonly duration?: Rational | undefined;
+  /** Ignore the source's timestamps: frame n is at n / inputFps. The rate of a folder of images (default 24). */
+  readonly inputFps?: Rational | undefined;
+  readonly deinterlace?: boolean | undefined;
+  /** Take HDR (PQ, HLG) sources all the same. */
+  readonly force8bit?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A video being read. Iterate once; `close` may be called at any time and more than once. */
+export interface VideoSource {
+  readonly path: string;
+  readonly info: VideoInfo;
+  /** Sentences for people: reduced bit depth, interlaced content, guessed values. May grow while reading. */
+  readonly warnings: readonly string[];
+  frames(): AsyncIterable<SourceFrame>;
+  close(): Promise<void>;
+}
+
+export interface SinkOptions {
+  readonly info: VideoInfo;
+  /** Rate to declare: exact frames carry their own times. */
+  readonly frameRate: Rational | undefined;
+  /** The source file whose audio, subtitles, chapters, attachments and metadata are copied; undefined: none (GIF, images). */
+  readonly copyFrom: string | undefined;
+  /** The part of the source that is written, on the source's clock, for cutting what is copied. */
+  readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
+  /** Times are multiplied by this (slow motion); audio is then dropped or stretched. Default 1. */
+  readonly slow: number;
+  readonly audio: 'keep' | 'drop' | 'stretch';
+  /** FFmpeg's encoder name; default by container. */
+  readonly codec: string | undefined;
+  readonly crf: number | undefined;
+  readonly encoderOptions: Readonly<Record<string, string>>;
+  readonly overwrite: boolean;
+  readonly threads: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A video being written, under a temporary name beside the final one until `finish`. */
+export interface VideoSink {
+  readonly path: string;
+  readonly warnings: readonly string[];
+  /** Takes frames in order of time; resolves when the next may come (back-pressure). The data may be reused after that. */
+  write(frame: { data: Uint8Array; alpha: Uint8Array | undefined; time: Rational; duration: Rational }): Promise<void>;
+  /** Flushes, copies what remains of the other streams, and gives the file its final name. */
+  finish(): Promise<void>;
+  /** Removes everything that was written. Idempotent; after `finish` without effect. */
+  abort(): Promise<void>;
+}
