@@ -1,0 +1,4 @@
+import type { CommandLoaders } from './run.js';
+
+/** Every command of `flavr`, in the order in which `flavr help` lists them. */
+export const COMMANDS: CommandLoaders = new Map([]);

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+import { COMMANDS } from './commands.js';
+import { runCommandLine } from './run.js';
+
+// Time for a command to remove its partial output after Ctrl-C before the process ends regardless.
+const CLEANUP_MS = 800;
+
+const controller = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Error(signal));
+    setTimeout(() => process.exit(130), CLEANUP_MS).unref();
+  });
+}
+// `flavr … | head` closes the pipe early; that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+const streams = {
+  out: (text: string) => void process.stdout.write(text),
+  error: (text: string) => void process.stderr.write(text),
+};
+process.exitCode = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);
