@@ -1,0 +1,81 @@
+import type { BackendName, Progress } from '../backends/backend.js';
+import type { Model } from '../model/config.js';
+import type { Rational } from '../rational.js';
+
+/** What `interpolateVideo` can be told. At most one of `k`, `fps` and `slow`; none of them: `k` is the model's own factor. */
+export interface InterpolateVideoOptions {
+  /** Every gap is divided in k: N frames become (N-1)*k + 1 in the same time. */
+  readonly k?: number | undefined;
+  /** A constant target rate in frames per second, for example 60 or `60000/1001`. */
+  readonly fps?: Rational | number | string | undefined;
+  /** Keeps the source's rate and stretches time by this factor. */
+  readonly slow?: number | undefined;
+  /** With `slow`, what becomes of the sound. Default: drop. */
+  readonly audio?: 'drop' | 'stretch' | undefined;
+
+  /** A bundled model's name, a path, or a loaded model. Default: the bundled 2x model. */
+  readonly model?: string | Model | undefined;
+  /** An engine file written by `buildEngine`, in place of a model. */
+  readonly engine?: string | undefined;
+  readonly backend?: 'auto' | BackendName | undefined;
+  readonly device?: number | undefined;
+  readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
+  readonly threads?: number | undefined;
+
+  /** FFmpeg's encoder name. Default: by container. */
+  readonly codec?: string | undefined;
+  /** Constant rate factor of encoders that have one; lower is better and larger. */
+  readonly crf?: number | undefined;
+  readonly encoderOptions?: Readonly<Record<string, string>> | undefined;
+
+  /** From 0 (everything is a cut) to 1 (nothing is), or `off`. */
+  readonly sceneThreshold?: number | 'off' | undefined;
+  /** Seconds from the start of the video: only this part is written. */
+  readonly start?: Rational | undefined;
+  readonly duration?: Rational | undefined;
+  /** Ignore the source's timestamps: frame n is at n / inputFps. */
+  readonly inputFps?: Rational | undefined;
+  readonly deinterlace?: boolean | undefined;
+  /** Take HDR (PQ, HLG) sources all the same, reduced to 8 bits. */
+  readonly force8bit?: boolean | undefined;
+  /** Replace an existing output. Default: `OUTPUT_EXISTS`. */
+  readonly overwrite?: boolean | undefined;
+
+  readonly signal?: AbortSignal | undefined;
+  /** Called at most a few times a second while frames are written. */
+  readonly onProgress?: ((progress: VideoProgress) => void) | undefined;
+  /** Called while an engine is built or loaded, before the first frame. */
+  readonly onPrepare?: ((progress: Progress) => void) | undefined;
+  /** Called once per warning, when it arises; the summary lists them too. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+export interface VideoProgress {
+  readonly framesIn: number;
+  readonly framesOut: number;
+  /** Expected in all; undefined where the container does not say. */
+  readonly framesTotal: number | undefined;
+  /** Output frames per second of wall time, over the last seconds. */
+  readonly rate: number;
+  readonly etaSeconds: number | undefined;
+}
+
+export interface VideoSummary {
+  readonly input: string;
+  readonly output: string;
+  readonly width: number;
+  readonly height: number;
+  readonly framesIn: number;
+  readonly framesOut: number;
+  /** Length of the output, exact. */
+  readonly duration: Rational;
+  /** Time on the source's clock of the first frame of each new shot. */
+  readonly cuts: readonly Rational[];
+  readonly warnings: readonly string[];
+  readonly model: string;
+  readonly backend: BackendName;
+  /** Windows that went through the model. */
+  readonly windows: number;
+  /** Wall time from call to finished file. */
+  readonly seconds: number;
+}
