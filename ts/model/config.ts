@@ -4,7 +4,10 @@ export type Fusion = 'concat' | 'add' | 'none';
 export type Upsampling = 'transpose' | 'trilinear';
 /** How the encoder shortens time in the ablations; the published models do not. */
 export type TemporalReduction = 'none' | 'stride' | 'pool';
-/** What is added to the network's output: the window's mean colour (published) or the mean of the two middle frames. */
+/**
+ * What is added to the network's output. mean: the window's mean colour (published). blend: the linear blend of the two
+ * middle frames, (1-t)*before + t*after for the output at instant t of the gap (for factor 2: their mean).
+ */
 export type Residual = 'mean' | 'blend';
 
 /** Everything that decides the shape of a FLAVR network. Kernel sizes follow from it; biases are there where the file has them. */
