@@ -16,6 +16,8 @@ export interface VideoInfo {
   readonly height: number;
   /** Nominal rate as the container states it; frames carry their own times, so it is only a hint. */
   readonly frameRate: Rational | undefined;
+  /** The step of the source's clock: every frame's time and duration is a whole multiple of it, where the source has one. */
+  readonly timeBase?: Rational | undefined;
   readonly duration: Rational | undefined;
   /** As stated by the container, or undefined; only decoding tells for sure. */
   readonly frameCount: number | undefined;
@@ -68,11 +70,23 @@ export interface SinkOptions {
   readonly info: VideoInfo;
   /** Rate to declare: exact frames carry their own times. */
   readonly frameRate: Rational | undefined;
+  /**
+   * A step of which every time and duration that comes is a whole multiple (after `range.start` is taken off and `slow`
+   * applied), where the caller knows one: the source's time base divided by k. The file's clock is made to hold it
+   * exactly where the container can. Default: from `frameRate` and the source's own clock.
+   */
+  readonly timeBase?: Rational | undefined;
   /** The source file whose audio, subtitles, chapters, attachments and metadata are copied; undefined: none (GIF, images). */
   readonly copyFrom: string | undefined;
-  /** The part of the source that is written, on the source's clock, for cutting what is copied. */
+  /**
+   * The part of the source that is written, on the source's clock, for cutting what is copied. Times of written frames
+   * are on the source's clock too: the file starts at `start`. Default: all of it, at the source's own times.
+   */
   readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
-  /** Times are multiplied by this (slow motion); audio is then dropped or stretched. Default 1. */
+  /**
+   * Times (of frames, subtitles, chapters) are multiplied by this in the sink (slow motion); audio is then dropped or
+   * stretched. 1: as they come.
+   */
   readonly slow: number;
   readonly audio: 'keep' | 'drop' | 'stretch';
   /** FFmpeg's encoder name; default by container. */
