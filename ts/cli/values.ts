@@ -3,6 +3,9 @@ import { parseRational, type Rational, rational } from '../rational.js';
 
 // Readers of option values. Each gives undefined for an option that was not given, and names the option when it refuses.
 
+export const BACKENDS = ['auto', 'tensorrt', 'tensorrt-rtx', 'cpu'] as const;
+export const PRECISIONS = ['fp16', 'fp32', 'tf32'] as const;
+
 function refuse(option: string, expected: string, got: string): never {
   throw new FlavrError('BAD_ARGUMENT', `${option} must be ${expected}; got "${got}".`);
 }
@@ -61,4 +64,15 @@ export function keyValueOption(option: string, texts: readonly string[] | undefi
       return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : refuse(option, 'KEY=VALUE', text);
     }),
   );
+}
+
+/** The value of an option that the command cannot do without. */
+export function requiredOption(option: string, text: string | undefined): string {
+  if (text === undefined) throw new FlavrError('BAD_ARGUMENT', `${option} is needed and was not given.`);
+  return text;
+}
+
+/** A number from 0 to 1, or `off`. */
+export function thresholdOption(option: string, text: string | undefined): number | 'off' | undefined {
+  return text === 'off' ? 'off' : numberOption(option, text, 0, 1);
 }
