@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FlavrError } from '../../ts/errors.js';
+import { openSafetensors } from '../../ts/model/checkpoint/safetensors.js';
+import { openSource } from '../../ts/model/checkpoint/source.js';
+import { GOLDENS, readGolden, readMetricGoldens, ruleWeights } from '../support/goldens.js';
+
+const test = suite('safetensors');
+const folder = mkdtempSync(join(tmpdir(), 'flavr-safetensors-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function encode(header: unknown, data: Uint8Array = new Uint8Array(0)): Buffer {
+  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([prefix, json, data]);
+}
+
+async function open(bytes: Uint8Array) {
+  const path = join(folder, 'case.safetensors');
+  writeFileSync(path, bytes);
+  const source = await openSource(path);
+  try {
+    return await openSafetensors(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function refusal(bytes: Uint8Array): Promise<string> {
+  try {
+    await (await open(bytes)).close();
+  } catch (error) {
+    assert.instance(error, FlavrError);
+    assert.is((error as FlavrError).code, 'CHECKPOINT_INVALID');
+    return (error as Error).message;
+  }
+  throw new Error('the file was accepted');
+}
+
+test('every float type is read as float32', async () => {
+  const data = Buffer.alloc(8 + 4 + 6 + 2);
+  data.writeDoubleLE(-0.1, 0);
+  data.writeFloatLE(1.5, 8);
+  data.writeUInt16LE(0xc000, 12); // -2 in half precision
+  data.writeUInt16LE(0x0001, 14); // the smallest subnormal
+  data.writeUInt16LE(0x7c00, 16); // infinity
+  data.writeUInt16LE(0x3fc0, 18); // 1.5 in bfloat16
+  const header = {
+    a: { dtype: 'F64', shape: [1], data_offsets: [0, 8] },
+    b: { dtype: 'F32', shape: [1, 1], data_offsets: [8, 12] },
+    c: { dtype: 'F16', shape: [3], data_offsets: [12, 18] },
+    d: { dtype: 'BF16', shape: [], data_offsets: [18, 20] },
+  };
+  const checkpoint = await open(encode(header, data));
+  assert.equal([...(await checkpoint.read('a'))], [Math.fround(-0.1)]);
+  assert.equal([...(await checkpoint.read('b'))], [1.5]);
+  assert.equal([...(await checkpoint.read('c'))], [-2, 2 ** -24, Number.POSITIVE_INFINITY]);
+  assert.equal([...(await checkpoint.read('d'))], [1.5]);
+  await checkpoint.close();
+});
+
+test('names, shapes and metadata come from the header', async () => {
+  const header = {
+    __metadata__: { residual: 'blend' },
+    w: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
+  };
+  const checkpoint = await open(encode(header, new Uint8Array(8)));
+  assert.equal(checkpoint.metadata, { residual: 'blend' });
+  assert.equal([...checkpoint.tensors.keys()], ['w']);
+  assert.equal(checkpoint.tensors.get('w')!.shape, [2, 1]);
+  await checkpoint.close();
+});
+
+test('a tensor of integers is listed but not read as weights', async () => {
+  const checkpoint = await open(encode({ n: { dtype: 'I64', shape: [], data_offsets: [0, 8] } }, new Uint8Array(8)));
+  assert.is(checkpoint.tensors.get('n')!.dtype, 'I64');
+  try {
+    await checkpoint.read('n');
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, 'the tensor n should hold floats but is I64');
+  }
+  await checkpoint.close();
+});
+
+test('an absurd header length is refused before it is read', async () => {
+  assert.match(await refusal(Buffer.from('ffffffffffffff7f7b7d', 'hex')), 'its header claims');
+});
+
+test('a truncated file is refused, naming the tensor that is cut', async () => {
+  const bytes = encode({ w: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } }, new Uint8Array(15));
+  assert.match(await refusal(bytes), 'the tensor w should be the 16 bytes');
+});
+
+test('a header that is cut, no JSON or no object is refused', async () => {
+  assert.match(await refusal(encode('{"a"')), 'no JSON');
+  assert.match(await refusal(encode('[1]')), 'no JSON object');
+  assert.match(await refusal(Buffer.from('1000000000000000', 'hex')), 'the header');
+});
+
+test('a tensor whose type, shape or range is senseless is refused by name', async () => {
+  const entry = { dtype: 'F32', shape: [1], data_offsets: [0, 4] };
+  for (const [change, expected] of [
+    [{ dtype: 'F8' }, /tensor w has the unknown type "F8"/],
+    [{ shape: [-1] }, /tensor w has no sensible shape/],
+    [{ shape: [2 ** 40, 2 ** 40] }, /tensor w has no sensible shape/],
+    [{ shape: 'x' }, /tensor w has no sensible shape/],
+    [{ data_offsets: [4] }, /tensor w should have two data_offsets/],
+    [{ data_offsets: [0, 8] }, /tensor w is F32 of shape \[1\]/],
+    [{ data_offsets: [4, 0] }, /tensor w is F32 of shape \[1\]/],
+  ] as const) {
+    assert.match(await refusal(encode({ w: { ...entry, ...change } }, new Uint8Array(16))), expected);
+  }
+});
+
+test('metadata that is no table of strings is refused', async () => {
+  assert.match(await refusal(encode({ __metadata__: { a: 1 } })), '__metadata__');
+});
+
+test('the goldens hold frames, outputs and taps of the stated shapes', async () => {
+  const golden = await readGolden('tiny8-k2');
+  assert.is(golden.frames.length, 4);
+  assert.is(golden.frames[0]!.length, golden.height * golden.width * 3);
+  assert.equal(golden.outputs.shape, [1, 3, golden.height, golden.width]);
+  assert.equal(golden.taps.get('decoder4')!.shape, [8, 4, golden.height, golden.width]);
+  assert.is(golden.raw[4 * golden.height * golden.width], Math.fround(golden.frames[0]![1]! / 255));
+  assert.is((await readMetricGoldens()).length, 4);
+});
+
+test('the rule for weights gives the tensors of the tiny reference files', async () => {
+  const golden = await readGolden('tiny8-k8');
+  const source = await openSource(`${GOLDENS}/tiny8-k8.weights.safetensors`);
+  const checkpoint = await openSafetensors(source);
+  const weights = ruleWeights(golden.tensors, Number(golden.metadata.gain));
+  assert.is(weights.size, checkpoint.tensors.size);
+  for (const [name, { data }] of weights)
+    assert.ok(Buffer.from(data.buffer).equals(Buffer.from((await checkpoint.read(name)).buffer)), name);
+  await checkpoint.close();
+});
+
+test.run();

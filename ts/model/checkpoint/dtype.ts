@@ -1,0 +1,64 @@
+/** Element types of the tensors in checkpoints, under safetensors' names. */
+export type DType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
+
+export const DTYPE_BYTES: Readonly<Record<DType, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
+
+/** The types that `decodeFloats` converts; weights have no other. */
+export const FLOAT_DTYPES: ReadonlySet<DType> = new Set<DType>(['F64', 'F32', 'F16', 'BF16']);
+
+export const elementCount = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
+
+/** Whether `value` is a list of dimensions whose product is an exact integer. */
+export function isShape(value: unknown): value is number[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= 8 &&
+    value.every((side) => Number.isSafeInteger(side) && side >= 0) &&
+    Number.isSafeInteger(elementCount(value))
+  );
+}
+
+/**
+ * Little-endian floating-point elements as float32 (float64 is rounded). `bytes` must start at a multiple of the element
+ * size in its buffer; F32 gives a view of it, not a copy. The host is little-endian, like every platform Node is built for
+ * that the optional peers support.
+ */
+export function decodeFloats(dtype: DType, bytes: Uint8Array): Float32Array {
+  const { buffer, byteOffset } = bytes;
+  const count = bytes.byteLength / DTYPE_BYTES[dtype];
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer, byteOffset, count);
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer, byteOffset, count));
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToFloat);
+    case 'BF16':
+      // A bfloat16 is the upper half of a float32.
+      return new Float32Array(
+        Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
+      );
+    default:
+      throw new RangeError(`${dtype} is no floating-point type`);
+  }
+}
+
+/** The value of an IEEE 754 binary16 bit pattern. */
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 0x3ff;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -24 * fraction;
+}
