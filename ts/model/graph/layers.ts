@@ -1,0 +1,59 @@
+import { ElementType, elementCount } from '../onnx/proto.js';
+import type { GraphBuilder, Value } from './builder.js';
+import { LEAK } from './network.js';
+import type { Kernel } from './weights.js';
+
+/** Parts of the network that are the same in both lowerings. `T` is the element type of activations and weights. */
+
+export function bias(b: GraphBuilder, kernel: Kernel, type: ElementType): Value[] {
+  const values = kernel.bias;
+  return values ? [b.weight(`${kernel.name}.bias`, type, [values.length], () => values)] : [];
+}
+
+export const leakyRelu = (b: GraphBuilder, name: string, x: Value): Value =>
+  b.elementwise('LeakyRelu', name, [x], { alpha: LEAK });
+
+/**
+ * The factors of a gate from all channels' means [B, C, 1…]. Means and what follows are float32 in every precision: a mean
+ * over millions of values loses too much in half.
+ */
+export function gateFactors(b: GraphBuilder, name: string, mean: Value, kernel: Kernel): Value {
+  const shape = [...kernel.shape.slice(0, 2), ...mean.shape.slice(2).map(() => 1)];
+  const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, shape, kernel.weight);
+  const logits = b.node('Conv', `${name}.logits`, [mean, weight, ...bias(b, kernel, ElementType.float32)], mean.shape);
+  return b.elementwise('Sigmoid', `${name}.factors`, [logits]);
+}
+
+/** A vector with one value for each channel, in the shape that broadcasts over `like`. */
+export function perChannel(b: GraphBuilder, name: string, values: Float32Array, like: Value): Value {
+  const shape = [1, values.length, ...like.shape.slice(2).map(() => 1)];
+  return b.weight(name, like.type, shape, () => values);
+}
+
+// ONNX Runtime's blocked convolutions take outputs in groups of 16: 93 of them cost a third more than 96.
+const OUTPUT_GROUP = 16;
+
+/** The network's last convolution, over an image [B, C, H, W] with H and W of at least 8. */
+export function head(b: GraphBuilder, name: string, x: Value, kernel: Kernel): Value {
+  const [batch, , height, width] = x.shape as [number, number, number, number];
+  const pads = b.indices([0, 0, 3, 3, 0, 0, 3, 3]);
+  const padded = b.node('Pad', `${name}.pad`, [x, pads], [batch, x.shape[1]!, height + 6, width + 6], {
+    mode: 'reflect',
+  });
+
+  const outputs = kernel.shape[0]!;
+  const rounded = outputs > OUTPUT_GROUP ? Math.ceil(outputs / OUTPUT_GROUP) * OUTPUT_GROUP : outputs;
+  const shape = [rounded, ...kernel.shape.slice(1)];
+  const weight = b.weight(`${kernel.name}.weight`, x.type, shape, () => extended(kernel.weight(), elementCount(shape)));
+  const offset = kernel.bias;
+  const biases = offset ? [b.weight(`${kernel.name}.bias`, x.type, [rounded], () => extended(offset, rounded))] : [];
+  const y = b.node('Conv', `${name}.conv`, [padded, weight, ...biases], [batch, rounded, height, width]);
+  return b.slice(`${name}.outputs`, y, 1, 0, outputs);
+}
+
+function extended(values: Float32Array, length: number): Float32Array {
+  if (values.length === length) return values;
+  const longer = new Float32Array(length);
+  longer.set(values);
+  return longer;
+}
