@@ -1,0 +1,100 @@
+#include "engine/builder.h"
+
+#include <mutex>
+
+#include "engine/build_progress.h"
+#include "engine/cuda_driver.h"
+#include "engine/tensorrt_library.h"
+
+namespace flavr {
+
+namespace {
+
+class BytesSink final : public family::Sink {
+ public:
+  void take(const void* data, std::size_t size) noexcept override {
+    const auto* from = static_cast<const std::byte*>(data);
+    bytes.insert(bytes.end(), from, from + size);
+  }
+  std::string text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+  std::vector<std::byte> bytes;
+};
+
+class Observer final : public family::BuildObserver {
+ public:
+  explicit Observer(const BuildHooks& hooks) noexcept : hooks_(hooks) {}
+
+  void phaseStarted(const char* phase, const char* parent, int32_t steps) noexcept override {
+    report([&] { progress_.started(phase, parent == nullptr ? "" : parent, steps); });
+  }
+  bool stepCompleted(const char* phase, int32_t step) noexcept override {
+    report([&] { progress_.stepped(phase, step); });
+    return !hooks_.cancelled();
+  }
+  void phaseFinished(const char* phase) noexcept override {
+    report([&] { progress_.finished(phase); });
+  }
+
+ private:
+  template <class Change>
+  void report(const Change& change) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    change();
+    hooks_.progress(progress_.fraction(), progress_.phase());
+  }
+
+  const BuildHooks& hooks_;
+  std::mutex mutex_;
+  BuildProgress progress_;
+};
+
+Error noBuilder(const TensorRtLibrary& library, const std::string& reason) {
+  const auto driver = CudaDriver::load();
+  const std::string cause =
+      driver.ok() ? "The driver works, so this GPU or driver may be too old for it." : driver.error().message;
+  return {Code::kBackendUnavailable, library.title() + " could not start its builder: " + reason + " " + cause};
+}
+
+}  // namespace
+
+Result<BuiltEngine> buildEngine(const BuildRequest& request, const BuildHooks& hooks) noexcept {
+  auto library = TensorRtLibrary::open(request.library);
+  if (!library.ok()) {
+    return Error{Code::kBackendUnavailable, request.library + " cannot be used: " + library.error().message + "."};
+  }
+  auto parser = library.value().openParser();
+  if (!parser.ok()) return std::move(parser).error();
+  auto code = library.value().familyCode();
+  if (!code.ok()) return std::move(code).error();
+
+  family::EntryPoints entryPoints = library.value().entryPoints();
+  entryPoints.createParser = parser.value().symbol("createNvOnnxParser_INTERNAL");
+  const family::BuildOptions options{{request.model.data(), request.model.size()},
+                                     request.workspaceBytes,
+                                     request.optimizationLevel,
+                                     request.allowTf32,
+                                     {request.timingCache.data(), request.timingCache.size()},
+                                     request.computeCapabilities.data(),
+                                     request.computeCapabilities.size()};
+  Observer observer(hooks);
+  BytesSink plan;
+  BytesSink timingCache;
+  BytesSink reason;
+  const std::string title = library.value().title();
+  switch (code.value()->build(entryPoints, options, observer, plan, timingCache, reason)) {
+    case family::BuildOutcome::kBuilt:
+      return BuiltEngine{library.value().identity(), std::move(plan.bytes), std::move(timingCache.bytes)};
+    case family::BuildOutcome::kCancelled:
+      return Error{Code::kAborted, "The engine's build was cancelled."};
+    case family::BuildOutcome::kNoBuilder:
+      return noBuilder(library.value(), reason.text());
+    case family::BuildOutcome::kModelRefused:
+      return Error{Code::kEngineBuildFailed, title + " refused the graph: " + reason.text()};
+    case family::BuildOutcome::kFailed:
+      break;
+  }
+  return Error{Code::kEngineBuildFailed, title + " could not build the engine: " + reason.text()};
+}
+
+}  // namespace flavr

@@ -1,0 +1,65 @@
+// The driver is stood in for by a library with its name and functions, so that a machine without a GPU can be shown others.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { NativeDriver } from '../../ts/native.js';
+import { compileLibrary, inChild, temporaryFolder, testWith } from './support.js';
+
+const withAddon = testWith(test, 'addon');
+
+const FUNCTIONS = [
+  ...readFileSync('native/engine/cuda_driver.cpp', 'utf8').matchAll(/binder\.bind\(\S+, "(\w+)"\)/g),
+].map(([, name]) => name!);
+
+/** What the addon reports of a driver made of `bodies`; every other function succeeds and does nothing. */
+function driverOf(bodies: Readonly<Record<string, string>>, without: readonly string[] = []): NativeDriver {
+  const folder = temporaryFolder();
+  const functions = FUNCTIONS.filter((name) => !without.includes(name)).map(
+    (name) => bodies[name] ?? `int ${name}() { return 0; }`,
+  );
+  compileLibrary(join(folder, 'libcuda.so.1'), `#include <stddef.h>\n#include <string.h>\n${functions.join('\n')}`);
+  const source =
+    `import { createRequire } from 'node:module';` +
+    `const addon = createRequire(import.meta.url)(${JSON.stringify(resolve('build/Release/flavr.node'))});` +
+    'console.log(JSON.stringify((await addon.probe([])).driver))';
+  return inChild(source, { LD_LIBRARY_PATH: folder }) as NativeDriver;
+}
+
+const ERROR_TEXT = {
+  cuGetErrorName: 'int cuGetErrorName(int e, const char** s) { *s = "CUDA_ERROR_STUB"; return 0; }',
+  cuGetErrorString: 'int cuGetErrorString(int e, const char** s) { *s = "the stub says no"; return 0; }',
+};
+
+withAddon('version and devices are reported as the driver gives them', () => {
+  const driver = driverOf({
+    cuDriverGetVersion: 'int cuDriverGetVersion(int* v) { *v = 12080; return 0; }',
+    cuDeviceGetCount: 'int cuDeviceGetCount(int* n) { *n = 2; return 0; }',
+    cuDeviceGet: 'int cuDeviceGet(int* d, int i) { *d = i; return 0; }',
+    cuDeviceGetName: 'int cuDeviceGetName(char* s, int n, int d) { strncpy(s, d ? "Second" : "First", n); return 0; }',
+    cuDeviceTotalMem_v2: 'int cuDeviceTotalMem_v2(size_t* b, int d) { *b = (d + 1) * 8589934592ul; return 0; }',
+    cuDeviceGetAttribute:
+      'int cuDeviceGetAttribute(int* v, int a, int d) { *v = a == 75 ? (d ? 12 : 8) : (d ? 0 : 9); return 0; }',
+  });
+  assert.equal(driver, {
+    cudaVersion: '12.8',
+    devices: [
+      { name: 'First', computeCapability: '8.9', memoryBytes: 8589934592 },
+      { name: 'Second', computeCapability: '12.0', memoryBytes: 17179869184 },
+    ],
+  });
+});
+
+withAddon('a driver that cannot start is told with its own words', () => {
+  const driver = driverOf({ ...ERROR_TEXT, cuInit: 'int cuInit(unsigned f) { return 100; }' });
+  assert.ok('problem' in driver);
+  assert.match(driver.problem, /could not start: CUDA_ERROR_STUB: the stub says no\./);
+});
+
+withAddon('a driver that lacks a function is too old, and the function is named', () => {
+  const driver = driverOf({}, ['cuGraphInstantiateWithFlags']);
+  assert.ok('problem' in driver);
+  assert.match(driver.problem, /lacks cuGraphInstantiateWithFlags, so it is too old/);
+});
+
+test.run();

@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { FlavrError, type FlavrErrorCode } from './errors.js';
+import { packageRoot } from './package.js';
+
+/** The TensorRT libraries that the addon can drive; each has headers, and so code, of its own. */
+export type TensorRtFamily = 'tensorrt-10' | 'tensorrt-11' | 'tensorrt-rtx';
+
+export interface NativeDevice {
+  readonly name: string;
+  /** For example `8.9`. */
+  readonly computeCapability: string;
+  readonly memoryBytes: number;
+}
+
+export type NativeDriver =
+  /** `cudaVersion`: the newest CUDA that the driver supports. */
+  { readonly cudaVersion: string; readonly devices: readonly NativeDevice[] } | { readonly problem: string };
+
+export type NativeLibrary =
+  | {
+      readonly name: string;
+      /** The file that the loader took for `name`. */
+      readonly path: string;
+      readonly family: TensorRtFamily;
+      readonly version: string;
+      /** Why no graph can be parsed with it; absent if its ONNX parser was found. */
+      readonly parserProblem?: string;
+    }
+  | { readonly name: string; readonly problem: string };
+
+export interface NativeProbe {
+  readonly driver: NativeDriver;
+  /** In the order of the names that were asked for. */
+  readonly libraries: readonly NativeLibrary[];
+}
+
+export interface NativeBuildRequest {
+  /** A path, or a bare name for the loader's own search. */
+  readonly library: string;
+  /** A serialized ONNX ModelProto; copied before the call returns. */
+  readonly model: Uint8Array;
+  /** 0 leaves TensorRT's own limit. */
+  readonly workspaceBytes: number;
+  /** 0 to 5; -1 leaves TensorRT's own level. */
+  readonly optimizationLevel: number;
+  readonly allowTf32: boolean;
+  /** Empty for none. */
+  readonly timingCache: Uint8Array;
+  /** Major * 10 + minor; TensorRT-RTX only. Empty: a portable engine. */
+  readonly computeCapabilities: readonly number[];
+}
+
+export interface NativeEngine {
+  readonly family: TensorRtFamily;
+  readonly version: string;
+  readonly plan: Uint8Array;
+  /** Empty where the family has none. */
+  readonly timingCache: Uint8Array;
+}
+
+export interface NativeBuild {
+  /** Rejects with an Error whose `code` is a FlavrErrorCode. */
+  readonly done: Promise<NativeEngine>;
+  cancel(): void;
+}
+
+/** Everything the addon exports. Arguments are checked by the callers in ts/; failures go through `nativeError`. */
+export interface NativeAddon {
+  probe(libraries: readonly string[]): Promise<NativeProbe>;
+  build(request: NativeBuildRequest, onProgress: (fraction: number, phase: string) => void): NativeBuild;
+}
+
+type Loaded = { readonly addon: NativeAddon; readonly path: string } | { readonly problem: string };
+
+const require = createRequire(import.meta.url);
+let loaded: Loaded | undefined;
+
+/** `linux-x64 (glibc)`: what a prebuilt binary must fit. */
+export function platformName(): string {
+  const platform = `${process.platform}-${process.arch}`;
+  if (process.platform !== 'linux') return platform;
+  // node-gyp-build's own rule, so that the name fits what it looked for.
+  return `${platform} (${process.env.LIBC || (existsSync('/etc/alpine-release') ? 'musl' : 'glibc')})`;
+}
+
+/** What to do about an addon that is not there or does not load, from the loader's own words. */
+function fixFor(detail: string): string {
+  if (/GLIBC(XX)?_/.test(detail)) return 'It needs glibc 2.28 or newer: use a newer system, or build it here.';
+  return (
+    'Prebuilt addons exist for linux-x64 and linux-arm64 with glibc. Elsewhere build it from source with ' +
+    '"npm run build:native" (a C++17 compiler and cmake); the CPU backend needs no addon.'
+  );
+}
+
+function load(): Loaded {
+  let path = process.env.FLAVR_ADDON;
+  try {
+    path ??= (require('node-gyp-build') as { resolve(folder: string): string }).resolve(packageRoot());
+    return { addon: require(path) as NativeAddon, path };
+  } catch (error) {
+    const detail = (error as Error).message.trim().replace(/\s*\n\s*/g, '; ');
+    const what = path === undefined ? 'was not found' : `at ${path} could not be loaded`;
+    return { problem: `flavr's native addon ${what} on ${platformName()}: ${detail}. ${fixFor(detail)}` };
+  }
+}
+
+/**
+ * The addon, or why there is none, as one sentence with the fix. Looked for once, on first use, in this order: the file
+ * that the environment variable `FLAVR_ADDON` names, `build/Release` of the package (skipped with `PREBUILDS_ONLY=1`),
+ * its `prebuilds`; `FLAVR_PREBUILD` names another folder for the last two.
+ */
+export function findNative(): Loaded {
+  loaded ??= load();
+  return loaded;
+}
+
+/** @throws FlavrError `BACKEND_UNAVAILABLE` with the fix where the addon cannot be loaded. */
+export function loadNative(): NativeAddon {
+  const found = findNative();
+  if ('problem' in found) throw new FlavrError('BACKEND_UNAVAILABLE', found.problem);
+  return found.addon;
+}
+
+/** What the addon rejected with, as the package's own error with the stack of the JavaScript call. */
+export function nativeError(error: unknown): FlavrError {
+  const { code, message } = error as { code: FlavrErrorCode; message: string };
+  return new FlavrError(code, message, { cause: error });
+}
