@@ -7,6 +7,8 @@ const MATRIX_BT709 = 1;
 const MATRIX_BT601 = 6;
 const TRANSFER_PQ = 16;
 const TRANSFER_HLG = 18;
+/** Names of the matrices that are assumed where none is stated. */
+export const MATRIX_NAMES: Readonly<Record<number, string>> = { [MATRIX_BT709]: 'BT.709', [MATRIX_BT601]: 'BT.601' };
 const RANGE_UNSPECIFIED = 0;
 export const RANGE_LIMITED = 1;
 export const RANGE_FULL = 2;
@@ -15,7 +17,7 @@ export const RANGE_FULL = 2;
  * The matrix and range to convert between a video's YCbCr and RGB with: what the source states, else what players assume
  * (matrix by size: BT.709 from 1280 wide or above 576 high, BT.601 below; limited range). Reading and writing must both
  * use it. What was unspecified stays so in the file that is written: then any player treats both files alike, whatever it
- * assumes.
+ * assumes. A source that is RGB itself states nothing about YCbCr.
  */
 export function conversionColor(info: Pick<VideoInfo, 'width' | 'height' | 'color'>): {
   matrix: number;
@@ -23,6 +25,7 @@ export function conversionColor(info: Pick<VideoInfo, 'width' | 'height' | 'colo
 } {
   const { matrix, range } = info.color;
   const assumed = info.width >= 1280 || info.height > 576 ? MATRIX_BT709 : MATRIX_BT601;
+  if (matrix === MATRIX_RGB) return { matrix: assumed, range: RANGE_LIMITED };
   return {
     matrix: matrix === UNSPECIFIED ? assumed : matrix,
     range: range === RANGE_UNSPECIFIED ? RANGE_LIMITED : range,

@@ -1,0 +1,94 @@
+import type { Frame as AvFrame, Stream } from 'node-av';
+import { FlavrError } from '../errors.js';
+import { multiply, parseRational, type Rational, rational } from '../rational.js';
+import { type Av, fromAvRational } from './av.js';
+import { conversionColor, hdrTransfer, MATRIX_NAMES, MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
+import type { OpenedFile } from './demuxer.js';
+import { pixelFormatTraits } from './pixel-format.js';
+import type { RawVideoOptions } from './raw-video.js';
+import type { ColorInfo, VideoInfo } from './types.js';
+
+/**
+ * What a video file is, from its container and its first decoded frame (which wins where both say something), with
+ * warnings for what will not be kept.
+ * @throws FlavrError `VIDEO_UNSUPPORTED` for PQ and HLG unless `force8bit` is set
+ */
+export function describeVideo(
+  av: Av,
+  path: string,
+  { format, stream, decoder }: OpenedFile,
+  frame: AvFrame,
+  options: Pick<RawVideoOptions, 'force8bit' | 'deinterlace' | 'warn'>,
+): VideoInfo {
+  const pixelFormat = av.avGetPixFmtName(frame.format as never) ?? 'unknown';
+  const { bitDepth, alpha, rgb } = pixelFormatTraits(pixelFormat);
+  const color: ColorInfo = {
+    primaries: frame.colorPrimaries,
+    transfer: frame.colorTrc,
+    matrix: rgb ? MATRIX_RGB : frame.colorSpace,
+    range: rgb ? RANGE_FULL : frame.colorRange,
+  };
+  const hdr = hdrTransfer(color);
+  if (hdr && !options.force8bit) {
+    throw new FlavrError(
+      'VIDEO_UNSUPPORTED',
+      `${path} is HDR video (${hdr}), which 8 bits per channel would spoil. To take it all the same, set force8bit (--force-8bit).`,
+    );
+  }
+  if (bitDepth > 8) options.warn(`${path} has ${bitDepth} bits per channel; they are reduced to 8.`);
+  if (color.matrix === UNSPECIFIED) {
+    const { matrix } = conversionColor({ width: frame.width, height: frame.height, color });
+    options.warn(`${path} does not state its colour matrix; ${MATRIX_NAMES[matrix]} is assumed, as players do.`);
+  }
+  const interlaced = frame.hasFlags(av.AV_FRAME_FLAG_INTERLACED);
+  const { rotation, mirrored } = displayMatrix(av, stream, frame);
+  if (mirrored) options.warn(`${path} is to be shown mirrored, which is not kept.`);
+  const videos = format.streams.filter(
+    (other) =>
+      other.codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && !other.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC),
+  );
+  if (videos.length > 1)
+    options.warn(`${path} has ${videos.length} video streams; only stream ${stream.index} is read.`);
+  return {
+    kind: format.iformat?.name === 'gif' ? 'gif' : 'video',
+    width: frame.width,
+    height: frame.height,
+    frameRate: fromAvRational(stream.avgFrameRate) ?? fromAvRational(stream.rFrameRate),
+    timeBase: fromAvRational(stream.timeBase),
+    duration: streamDuration(av, stream) ?? (format.duration > 0n ? rational(format.duration, 1_000_000n) : undefined),
+    frameCount: stream.nbFrames > 0n ? Number(stream.nbFrames) : undefined,
+    pixelFormat,
+    bitDepth,
+    alpha,
+    interlaced,
+    rotation,
+    sampleAspect: fromAvRational(stream.sampleAspectRatio) ?? fromAvRational(frame.sampleAspectRatio) ?? rational(1),
+    color,
+    codec: av.avGetCodecName(stream.codecpar.codecId) ?? decoder.name ?? 'unknown',
+  };
+}
+
+/** How long this stream alone is, where the container says so. */
+export function streamDuration(av: Av, stream: Stream): Rational | undefined {
+  const timeBase = fromAvRational(stream.timeBase);
+  if (timeBase && stream.duration !== av.AV_NOPTS_VALUE && stream.duration > 0n) {
+    return multiply(rational(stream.duration), timeBase);
+  }
+  // Matroska keeps it as a tag: hours:minutes:seconds with decimals.
+  const tag = /^(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(stream.metadata?.get('DURATION') ?? '');
+  if (!tag) return undefined;
+  const seconds = parseRational(tag[3]!, 'DURATION');
+  const whole = BigInt(tag[1]!) * 3600n + BigInt(tag[2]!) * 60n;
+  return rational(seconds.num + whole * seconds.den, seconds.den);
+}
+
+/** The clockwise turn in degrees of the 3x3 matrix (16.16 fixed point) that says how to show the pictures. */
+function displayMatrix(av: Av, stream: Stream, frame: AvFrame): { rotation: number; mirrored: boolean } {
+  const bytes =
+    stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX) ?? frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX);
+  if (!bytes || bytes.length < 36) return { rotation: 0, mirrored: false };
+  const at = (index: number) => bytes.readInt32LE(index * 4);
+  const [a, b, c, d] = [at(0), at(1), at(3), at(4)];
+  const degrees = Math.round((Math.atan2(b, a) * 180) / Math.PI);
+  return { rotation: (degrees + 360) % 360, mirrored: a * d - b * c < 0 };
+}

@@ -1,0 +1,42 @@
+import type { Rational } from '../rational.js';
+import type { Stamped } from './timestamps.js';
+import type { VideoInfo } from './types.js';
+
+/** A frame as it was decoded, not yet reliably dated. */
+export interface RawFrame extends Stamped {
+  /** rgb24, rows without padding, in an ArrayBuffer of its own. */
+  readonly data: Uint8Array;
+  readonly alpha: Uint8Array | undefined;
+}
+
+/** Where reading begins: near a time (frames a little before it may come too), or after this many frames. */
+export type Position = { readonly time: Rational } | { readonly skip: number };
+
+/** One pass over a video: what a container or a folder gives, before ranges and repaired times. */
+export interface RawVideo {
+  readonly info: VideoInfo;
+  /** The first frame's time; undefined where frames carry none and are counted instead. */
+  readonly origin: Rational | undefined;
+  /** What a frame lasts where nothing states it. */
+  readonly nominalDuration: Rational;
+  /** May be called once. @throws FlavrError `VIDEO_UNREADABLE`, `ABORTED`, and `DISPOSED` after `close`. */
+  frames(from: Position): AsyncGenerator<RawFrame, void, undefined>;
+  close(): Promise<void>;
+}
+
+export interface RawVideoOptions {
+  /** Whether frames come with their alpha channel, where there is one. */
+  readonly alpha: boolean;
+  readonly deinterlace: boolean;
+  readonly force8bit: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Told sentences for people, each once. */
+  readonly warn: (warning: string) => void;
+}
+
+// Twice the largest format in use (16K UHD has 2^27 pixels): more is a broken or hostile file.
+export const MAX_SIDE = 16_384;
+export const MAX_PIXELS = 2 ** 27;
+
+export const fitsLimits = (width: number, height: number): boolean =>
+  width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS;

@@ -1,0 +1,274 @@
+import { availableParallelism } from 'node:os';
+import type { Frame as AvFrame, CodecContext, Packet } from 'node-av';
+import { FlavrError, throwIfAborted } from '../errors.js';
+import { add, compare, divide, multiply, type Rational, rational, subtract, toNumber } from '../rational.js';
+import { type Av, checkAv, fromAvRational, loadAv } from './av.js';
+import { Deinterlacer } from './deinterlacer.js';
+import { type OpenedFile, openFile, readPacket } from './demuxer.js';
+import { describeVideo, streamDuration } from './describe.js';
+import {
+  fitsLimits,
+  MAX_PIXELS,
+  type Position,
+  type RawFrame,
+  type RawVideo,
+  type RawVideoOptions,
+} from './raw-video.js';
+import { RgbConverter } from './to-rgb.js';
+import type { VideoInfo } from './types.js';
+
+// Each further decoding thread holds frames; decoding is far faster than any model.
+const MAX_THREADS = 4;
+const DEFAULT_RATE = rational(25);
+
+/** A video file, read through FFmpeg. */
+export class FileVideo implements RawVideo {
+  readonly #av: Av;
+  readonly #path: string;
+  readonly #file: OpenedFile;
+  readonly #options: RawVideoOptions;
+  readonly #codec: CodecContext;
+  readonly #packet: Packet;
+  readonly #frame: AvFrame;
+  readonly #threads = Math.min(availableParallelism(), MAX_THREADS);
+  #info!: VideoInfo;
+  #converter: RgbConverter | undefined;
+  #deinterlacer: Deinterlacer | undefined;
+  #origin: Rational | undefined;
+  /** Whether `#frame` holds a decoded frame that has not been delivered. */
+  #held = false;
+  #draining = false;
+  #damaged = 0;
+  /** The call into FFmpeg that is under way; nothing may be freed before it ends. */
+  #running: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  private constructor(av: Av, path: string, file: OpenedFile, options: RawVideoOptions) {
+    this.#av = av;
+    this.#path = path;
+    this.#file = file;
+    this.#options = options;
+    this.#codec = new av.CodecContext();
+    this.#codec.allocContext3(file.decoder);
+    this.#packet = new av.Packet();
+    this.#packet.alloc();
+    this.#frame = new av.Frame();
+    this.#frame.alloc();
+  }
+
+  /**
+   * Opens a file and decodes its first frame, which alone tells for sure what the video is.
+   * @throws FlavrError `VIDEO_UNREADABLE`, `VIDEO_UNSUPPORTED`, `PEER_MISSING`, `ABORTED`
+   */
+  static async open(path: string, options: RawVideoOptions): Promise<FileVideo> {
+    const av = await loadAv();
+    throwIfAborted(options.signal);
+    const video = new FileVideo(av, path, await openFile(av, path), options);
+    try {
+      await video.#start();
+      return video;
+    } catch (error) {
+      await video.close();
+      throw error;
+    }
+  }
+
+  get info(): VideoInfo {
+    return this.#info;
+  }
+
+  get origin(): Rational | undefined {
+    return this.#origin;
+  }
+
+  get nominalDuration(): Rational {
+    return divide(rational(1), this.#info.frameRate ?? DEFAULT_RATE);
+  }
+
+  async #start(): Promise<void> {
+    const { stream, decoder } = this.#file;
+    const av = this.#av;
+    checkAv(av, this.#codec.parametersToContext(stream.codecpar), 'VIDEO_UNREADABLE', `${this.#path} cannot be read`);
+    this.#codec.pktTimebase = stream.timeBase;
+    this.#codec.threadCount = this.#threads;
+    const options = av.Dictionary.fromObject({ max_pixels: MAX_PIXELS });
+    const opened = await this.#call(() => this.#codec.open2(decoder, options));
+    checkAv(av, opened, 'VIDEO_UNSUPPORTED', `${this.#path}: its decoder cannot be opened`);
+    if (!(await this.#decode())) {
+      throw new FlavrError(
+        'VIDEO_UNREADABLE',
+        `No frame of ${this.#path} can be decoded; the file is damaged or was cut off.`,
+      );
+    }
+    const { width, height } = this.#frame;
+    if (!fitsLimits(width, height)) {
+      throw new FlavrError('VIDEO_UNSUPPORTED', `${this.#path} has ${width}x${height} pixels, more than can be read.`);
+    }
+    this.#held = true;
+    this.#info = describeVideo(av, this.#path, this.#file, this.#frame, this.#options);
+    this.#origin = this.#frameTime();
+    this.#converter = new RgbConverter(av, this.#info, this.#options.alpha && this.#info.alpha, this.#threads);
+  }
+
+  async *frames(from: Position): AsyncGenerator<RawFrame, void, undefined> {
+    let skip = 'skip' in from ? from.skip : 0;
+    let begun = !('time' in from);
+    let end: Rational | undefined;
+    if ('time' in from) await this.#seek(from.time);
+    while (await this.#next()) {
+      const time = this.#frameTime();
+      const duration = this.#frameDuration();
+      end = time && add(time, duration ?? this.nominalDuration);
+      begun ||= 'time' in from && time !== undefined && compare(time, from.time) >= 0;
+      if (!begun || skip-- > 0) continue;
+      if (this.#frame.width !== this.#info.width || this.#frame.height !== this.#info.height) {
+        this.#options.warn(`${this.#path} changes its size; all frames are brought to the first one's.`);
+      }
+      const pixels = await this.#call(() => this.#converter!.convert(this.#frame));
+      yield { ...pixels, time, duration };
+    }
+    this.#warnOfLoss(end);
+  }
+
+  /** Puts the next frame, deinterlaced if that was asked for, into `#frame`. */
+  async #next(): Promise<boolean> {
+    if (!this.#options.deinterlace) return this.#decodeNext();
+    const { AVERROR_EAGAIN, AVERROR_EOF } = this.#av;
+    for (;;) {
+      if (this.#deinterlacer) {
+        const pulled = await this.#call(() => this.#deinterlacer!.pull(this.#frame));
+        if (pulled >= 0) return true;
+        if (pulled === AVERROR_EOF) return false;
+        if (pulled !== AVERROR_EAGAIN) checkAv(this.#av, pulled, 'VIDEO_UNREADABLE', `${this.#path}: deinterlacing`);
+      }
+      const more = await this.#decodeNext();
+      if (!more && !this.#deinterlacer) return false;
+      const { timeBase } = this.#file.stream;
+      this.#deinterlacer ??= await this.#call(() => Deinterlacer.create(this.#av, this.#frame, timeBase));
+      await this.#call(() => this.#deinterlacer!.push(more ? this.#frame : null));
+    }
+  }
+
+  async #decodeNext(): Promise<boolean> {
+    if (!this.#held) return this.#decode();
+    this.#held = false;
+    return true;
+  }
+
+  /** Decodes one frame into `#frame`; false at the end. What cannot be decoded is passed over and counted, as players do. */
+  async #decode(): Promise<boolean> {
+    const { AVERROR_EAGAIN, AVERROR_EOF, AVERROR_ENOMEM, AV_FRAME_FLAG_CORRUPT, AV_FRAME_FLAG_INTERLACED } = this.#av;
+    for (;;) {
+      const received = await this.#call(() => this.#codec.receiveFrame(this.#frame));
+      if (received >= 0) break;
+      if (received === AVERROR_EOF) return false;
+      if (received === AVERROR_ENOMEM) checkAv(this.#av, received, 'VIDEO_UNREADABLE', this.#path);
+      if (received !== AVERROR_EAGAIN) this.#damaged += 1;
+      if (this.#draining) return false;
+      await this.#feed();
+    }
+    const frame = this.#frame;
+    frame.pts = frame.bestEffortTimestamp;
+    if (frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) this.#damaged += 1;
+    if (frame.hasFlags(AV_FRAME_FLAG_INTERLACED) && !this.#options.deinterlace) {
+      this.#options.warn(
+        `${this.#path} is interlaced: each frame holds two instants, which the model cannot tell apart. Set deinterlace (--deinterlace).`,
+      );
+    }
+    return true;
+  }
+
+  /** Hands the decoder one more packet, or the end of the file. */
+  async #feed(): Promise<void> {
+    const { format, stream } = this.#file;
+    const read = await this.#call(() => readPacket(format, stream, this.#packet));
+    if (read < 0) {
+      this.#draining = true;
+      if (read !== this.#av.AVERROR_EOF) {
+        this.#options.warn(`${this.#path} could not be read to its end (${this.#av.FFmpegError.strerror(read)}).`);
+      }
+    }
+    const sent = await this.#call(() => this.#codec.sendPacket(this.#draining ? null : this.#packet));
+    if (sent < 0 && !this.#draining) this.#damaged += 1;
+  }
+
+  /** Goes to where decoding leads to a frame at or before `time`, which may take several attempts in formats without an index. */
+  async #seek(time: Rational): Promise<void> {
+    const timeBase = fromAvRational(this.#file.stream.timeBase);
+    if (!this.#origin || !timeBase || compare(time, this.#origin) <= 0) return;
+    for (let back = 0; ; back = back * 2 || 1) {
+      const wanted = subtract(time, rational(back));
+      const target: Rational = compare(wanted, this.#origin) > 0 ? wanted : this.#origin;
+      const ticks = divide(target, timeBase);
+      const { format, stream } = this.#file;
+      const sought = await this.#call(() =>
+        format.seekFrame(stream.index, ticks.num / ticks.den, this.#av.AVSEEK_FLAG_BACKWARD),
+      );
+      // Where seeking is impossible, everything up to `time` is decoded and passed over.
+      if (sought < 0 && back === 0) return;
+      this.#codec.flushBuffers();
+      this.#draining = false;
+      this.#held = await this.#decode();
+      const reached = this.#held && this.#frameTime();
+      if ((reached && compare(reached, time) <= 0) || target === this.#origin) return;
+    }
+  }
+
+  #frameTime(): Rational | undefined {
+    return this.#frame.pts === this.#av.AV_NOPTS_VALUE ? undefined : this.#seconds(this.#frame.pts);
+  }
+
+  #frameDuration(): Rational | undefined {
+    return this.#frame.duration > 0n ? this.#seconds(this.#frame.duration) : undefined;
+  }
+
+  #seconds(ticks: bigint): Rational | undefined {
+    const unit = this.#deinterlacer?.timeBase ?? fromAvRational(this.#file.stream.timeBase);
+    return unit && multiply(rational(ticks), unit);
+  }
+
+  /** At the end of the file: says what was missing. */
+  #warnOfLoss(end: Rational | undefined): void {
+    if (this.#damaged) {
+      this.#options.warn(`${this.#path} is damaged: ${this.#damaged} packets or frames could not be decoded properly.`);
+    }
+    const stated = streamDuration(this.#av, this.#file.stream);
+    if (!stated || !end || !this.#origin) return;
+    const read = subtract(end, this.#origin);
+    // Containers round; three frames are beyond that.
+    if (compare(add(read, multiply(rational(3), this.nominalDuration)), stated) < 0) {
+      const [got, expected] = [read, stated].map((seconds) => toNumber(seconds).toFixed(2));
+      this.#options.warn(`${this.#path} ends after ${got} s though it states ${expected} s; it was probably cut off.`);
+    }
+  }
+
+  /** Runs one call into FFmpeg. Afterwards the video may have been closed meanwhile; then nothing more is touched. */
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    const running = work();
+    this.#running = running;
+    const result = await running;
+    this.#checkOpen();
+    return result;
+  }
+
+  #checkOpen(): void {
+    throwIfAborted(this.#options.signal);
+    if (this.#closing) throw new FlavrError('DISPOSED', `${this.#path} was closed while it was being read.`);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#free();
+    return this.#closing;
+  }
+
+  async #free(): Promise<void> {
+    await this.#running.catch(() => {});
+    this.#deinterlacer?.free();
+    this.#converter?.free();
+    this.#frame.free();
+    this.#packet.free();
+    this.#codec.freeContext();
+    await this.#file.format.closeInput();
+  }
+}
