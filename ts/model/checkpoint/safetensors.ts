@@ -71,11 +71,11 @@ function metadataOf(file: string, entry: unknown): Record<string, string> {
 function tensorOf(source: ByteSource, name: string, entry: unknown, dataStart: number): StoredTensor {
   const { dtype, shape, data_offsets: range } = isRecord(entry) ? entry : {};
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
-    throw invalid(source.name, `the tensor ${name} has the unknown type ${JSON.stringify(dtype)}`);
+    throw invalid(source.name, `the tensor ${name} has the unknown type ${brief(dtype)}`);
   }
-  if (!isShape(shape)) throw invalid(source.name, `the tensor ${name} has no sensible shape: ${JSON.stringify(shape)}`);
+  if (!isShape(shape)) throw invalid(source.name, `the tensor ${name} has no sensible shape: ${brief(shape)}`);
   if (!isShape(range) || range.length !== 2) {
-    throw invalid(source.name, `the tensor ${name} should have two data_offsets, not ${JSON.stringify(range)}`);
+    throw invalid(source.name, `the tensor ${name} should have two data_offsets, not ${brief(range)}`);
   }
   const [begin, end] = range as [number, number];
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype as DType];
@@ -89,3 +89,9 @@ function tensorOf(source: ByteSource, name: string, entry: unknown, dataStart: n
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A value of the header for a message. Deeply nested ones are not walked. */
+function brief(value: unknown): string {
+  if (!Array.isArray(value)) return isRecord(value) ? 'a table' : JSON.stringify(value);
+  return `[${value.slice(0, 8).map((item) => (typeof item === 'object' ? '…' : item))}]`;
+}

@@ -63,7 +63,11 @@ export function checkRange(source: ByteSource, offset: number, length: number, w
   );
 }
 
+/** Names in a hostile file may be of any length and hold terminal commands. */
+const DETAIL_LIMIT = 600;
+
 /** A `CHECKPOINT_INVALID` error about the file called `name`. */
 export function invalid(name: string, detail: string, cause?: unknown): FlavrError {
-  return new FlavrError('CHECKPOINT_INVALID', `${name} is no valid checkpoint: ${detail}.`, { cause });
+  const clean = detail.slice(0, DETAIL_LIMIT).replaceAll(/\p{Cc}/gu, '?');
+  return new FlavrError('CHECKPOINT_INVALID', `${name} is no valid checkpoint: ${clean}.`, { cause });
 }

@@ -1,0 +1,48 @@
+import { FlavrError } from '../errors.js';
+
+/**
+ * A picture to be measured: RGB, interleaved, rows from the top without gaps. Bytes are 0 to 255; floats are in units of
+ * 1.0 = white, and may lie outside [0,1] as a network's raw output does.
+ */
+export interface Picture {
+  readonly data: Uint8Array | Float32Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The three channels of a picture as planes of floats in [0,1] units; bytes are divided by 255, nothing is clamped. */
+export function planes({ data, width, height }: Picture): Float32Array {
+  const pixels = width * height;
+  const scale = data instanceof Uint8Array ? 255 : 1;
+  const out = new Float32Array(pixels * 3);
+  for (let pixel = 0, at = 0; pixel < pixels; pixel++) {
+    for (let channel = 0; channel < 3; channel++) out[channel * pixels + pixel] = data[at++]! / scale;
+  }
+  return out;
+}
+
+/** The picture's values as bytes, interleaved: floats are clamped and rounded half to even, as the framed graph does. */
+export function toBytes({ data }: Picture): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  const out = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = data[i]! * 255;
+  return new Uint8Array(out.buffer);
+}
+
+/** @throws FlavrError `BAD_ARGUMENT` unless both pictures have one size and as many values as it says. */
+export function checkPair(a: Picture, b: Picture): void {
+  for (const { data, width, height } of [a, b]) {
+    if (data.length !== width * height * 3) {
+      throw new FlavrError(
+        'BAD_ARGUMENT',
+        `A ${width}x${height} RGB picture has ${width * height * 3} values; got ${data.length}.`,
+      );
+    }
+  }
+  if (a.width !== b.width || a.height !== b.height) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `Only pictures of one size can be compared; got ${a.width}x${a.height} and ${b.width}x${b.height}.`,
+    );
+  }
+}

@@ -1,0 +1,15 @@
+export type { BackendName, Progress, SessionStats } from './backends/backend.js';
+export { FlavrError, type FlavrErrorCode } from './errors.js';
+export type { Frame, FrameFormat, PixelFormat } from './frame.js';
+export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/config.js';
+export type { Lowering, Precision } from './model/graph-spec.js';
+export type {
+  CallOptions,
+  Cuts,
+  FrameSource,
+  OpenOptions,
+  TimedFrame,
+  TimedOptions,
+  TimedOutput,
+} from './options.js';
+export { parseRational, type Rational, rational, toNumber } from './rational.js';

@@ -1,0 +1,112 @@
+import type { BackendName, Progress } from './backends/backend.js';
+import type { Frame, PixelFormat } from './frame.js';
+import type { Model } from './model/config.js';
+import type { Lowering } from './model/graph-spec.js';
+import type { Rational } from './rational.js';
+
+/** What {@link Interpolator.open} takes. Only `width` and `height` are needed. */
+export interface OpenOptions {
+  /** Size of every frame, in pixels; 1 to 16384. */
+  readonly width: number;
+  readonly height: number;
+  /**
+   * Name of a bundled model, path of a checkpoint (.pth, .pt, .safetensors) or of an exported graph (.onnx), or what
+   * `loadModel` gave. Default: the bundled model.
+   */
+  readonly model?: string | Model | undefined;
+  /** Path of an engine file written by `buildEngine`, in place of `model`. Needs a TensorRT backend. */
+  readonly engine?: string | undefined;
+  /** Default `auto`: the first of tensorrt, tensorrt-rtx, cpu that can run here. A backend that is named is never replaced. */
+  readonly backend?: 'auto' | BackendName | undefined;
+  /** Default: fp16 on TensorRT, fp32 on the CPU (which computes fp16 graphs in float32 and gains nothing by them). */
+  readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
+  /** How the convolutions are written. Default: 2d on the CPU (half the time), 3d on TensorRT. Both give the same frames. */
+  readonly lowering?: Lowering | undefined;
+  /** Layout of a frame. Default: rgb24 with rows that follow one another without padding. */
+  readonly format?: PixelFormat | undefined;
+  /** Factors to prepare before `open` resolves. Default: the model's own. Others are prepared on first use. */
+  readonly k?: number | readonly number[] | undefined;
+  /** Number of the GPU. Default 0. */
+  readonly device?: number | undefined;
+  /** Most windows in one run of the model, from 1 to 64. Default 1. */
+  readonly batch?: number | undefined;
+  /** How long a batch that is not full waits for more windows while the device is free. Default 0: not at all. */
+  readonly batchWaitMs?: number | undefined;
+  /** Most batches handed to the device at a time, so that it never idles between two. Default 2. */
+  readonly inFlight?: number | undefined;
+  /** Most calls and streams that have windows queued at a time; others wait their turn. Default 16. */
+  readonly maxActive?: number | undefined;
+  /** Most calls and streams that may wait for such a turn; one more is refused with `BUSY`. Default 1024. */
+  readonly maxQueued?: number | undefined;
+  /** CUDA graphs. Default `auto`. No effect on the CPU. */
+  readonly graphs?: 'auto' | 'off' | undefined;
+  /** Copies every frame as it is handed in, so that its memory may be reused at once. Default false. */
+  readonly copyInput?: boolean | undefined;
+  /** Threads of the CPU backend. Default: as many as the process may use cores. */
+  readonly threads?: number | undefined;
+  /** Where engines are kept. Default: the user's cache folder. No effect on the CPU. */
+  readonly cacheDir?: string | undefined;
+  /** Told of slow steps before the first window can run. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told what the caller should know but did not ask, one sentence each. Default: a process warning. */
+  readonly onNotice?: ((sentence: string) => void) | undefined;
+  /** Ends the opening. It has no effect on the open interpolator. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Where shots begin: the index of the first frame of each shot but the first, or a function that is asked of every two
+ * neighbours whether a cut lies between them (`index` is the second one's).
+ */
+export type Cuts = readonly number[] | ((before: Frame, after: Frame, index: number) => boolean | Promise<boolean>);
+
+/** What {@link Interpolator.interpolate} and {@link Interpolator.stream} take besides frames and factor. */
+export interface CallOptions {
+  readonly cuts?: Cuts | undefined;
+  /** Ends the call with `ABORTED`, at once; a window that is being computed is dropped when it comes. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Either a factor or a target rate. */
+export type TimedOptions = CallOptions &
+  (
+    | {
+        /** Frames per source frame. */
+        readonly k: number;
+        readonly fps?: undefined;
+      }
+    | {
+        /** Frames per second: a fraction, or a number or text such as 59.94 or '60000/1001', taken as written. */
+        readonly fps: Rational | number | string;
+        readonly k?: undefined;
+      }
+  );
+
+/** A source frame and its place in time. */
+export interface TimedFrame {
+  readonly data: Frame;
+  /** Seconds, exact; greater than the time of the frame before. */
+  readonly time: Rational;
+  /** Seconds until the next frame. Only the last frame's counts; default: as long as the frame before it. */
+  readonly duration?: Rational | undefined;
+  /** True for the first frame of a new shot. */
+  readonly cut?: boolean | undefined;
+}
+
+/** A frame of the result and its place in time. */
+export interface TimedOutput {
+  readonly data: Frame;
+  /** Seconds, on the source's clock, exact. */
+  readonly time: Rational;
+  /** Seconds until the next frame of the result. */
+  readonly duration: Rational;
+  /** 0, 1, 2 … in the result. */
+  readonly index: number;
+  /** True if `data` is a source frame, the same object with the same bytes. */
+  readonly original: boolean;
+  /** What `data` shows, in source frames: 3 is frame 3, 7/2 lies midway between frames 3 and 4. */
+  readonly position: Rational;
+}
+
+/** Any order of frames that can be awaited one by one. */
+export type FrameSource<T> = AsyncIterable<T> | Iterable<T>;
