@@ -266,10 +266,10 @@ test('a file without a state dict is refused, saying where one was looked for', 
 });
 
 test('an empty file and one of another kind are refused', async () => {
-  assert.match((await refusal(Buffer.alloc(0))).message, 'neither a torch.save file nor safetensors');
+  assert.match((await refusal(Buffer.alloc(0))).message, 'neither those of torch.save nor of safetensors');
   assert.match(
     (await refusal(Buffer.from('an ordinary text file'))).message,
-    'neither a torch.save file nor safetensors',
+    'neither those of torch.save nor of safetensors',
   );
 });
 

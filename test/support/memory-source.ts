@@ -1,4 +1,4 @@
-import { type ByteSource, invalid } from '../../ts/model/checkpoint/source.js';
+import { type ByteSource, sourceOf } from '../../ts/model/checkpoint/source.js';
 
 /** A checkpoint file in memory that counts what is read of it and whether it was closed. */
 export interface MemorySource extends ByteSource {
@@ -9,6 +9,7 @@ export interface MemorySource extends ByteSource {
 }
 
 export function memorySource(bytes: Uint8Array, name = 'case'): MemorySource {
+  const { readInto } = sourceOf(name, bytes);
   return {
     name,
     size: bytes.length,
@@ -16,10 +17,9 @@ export function memorySource(bytes: Uint8Array, name = 'case'): MemorySource {
     longestRead: 0,
     closed: false,
     async readInto(target, offset) {
-      if (offset + target.length > bytes.length) throw invalid(name, 'read beyond its end');
       this.bytesRead += target.length;
       this.longestRead = Math.max(this.longestRead, target.length);
-      target.set(bytes.subarray(offset, offset + target.length));
+      await readInto(target, offset);
     },
     async close() {
       this.closed = true;

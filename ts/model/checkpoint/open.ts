@@ -16,16 +16,30 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** As `openCheckpoint`, over any source of bytes, which it takes over: closing the checkpoint, or failing, closes it. */
 export async function openCheckpointFrom(source: ByteSource): Promise<Checkpoint> {
   try {
-    return await openerFor(source, await readBytes(source, 0, Math.min(source.size, 9), 'its first bytes'))(source);
+    switch (await sniff(source)) {
+      case 'torch-zip':
+        return await openTorchZip(source);
+      case 'torch-legacy':
+        return await openTorchLegacy(source);
+      case 'safetensors':
+        return await openSafetensors(source);
+      default:
+        throw invalid(source.name, 'its first bytes are neither those of torch.save nor of safetensors');
+    }
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
-function openerFor(source: ByteSource, start: Buffer): (source: ByteSource) => Promise<Checkpoint> {
-  if (start.subarray(0, 4).toString('latin1') === 'PK\x03\x04') return openTorchZip;
-  if (start[0] === 0x80) return openTorchLegacy;
-  if (start[8] === 0x7b) return openSafetensors;
-  throw invalid(source.name, 'it is neither a torch.save file nor safetensors; its first bytes fit no known format');
+/** What kind of model file the first bytes announce. */
+export async function sniff(source: ByteSource): Promise<Checkpoint['format'] | 'onnx' | undefined> {
+  const start = await readBytes(source, 0, Math.min(source.size, 9), 'its first bytes');
+  if (start.subarray(0, 4).toString('latin1') === 'PK\x03\x04') return 'torch-zip';
+  if (start[0] === 0x80) return 'torch-legacy';
+  // A header of less than 4 GiB, and the brace that opens it.
+  if (start.length === 9 && start.readUInt32LE(4) === 0 && start[8] === 0x7b) return 'safetensors';
+  // ONNX has no signature; every writer puts the format's version, a small number, in front.
+  if (start.length === 9 && start[0] === 0x08 && start[1]! > 0 && start[1]! < 0x20) return 'onnx';
+  return undefined;
 }

@@ -45,6 +45,18 @@ export async function openSource(path: string): Promise<ByteSource> {
   };
 }
 
+/** The bytes of a file that is in memory already. */
+export function sourceOf(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    async readInto(target, offset) {
+      target.set(bytes.subarray(offset, offset + target.length));
+    },
+    close: async () => {},
+  };
+}
+
 /** Bytes `offset` … `offset + length - 1`; `what` says what is expected there, for the error when the file is too short. */
 export async function readBytes(source: ByteSource, offset: number, length: number, what: string): Promise<Buffer> {
   checkRange(source, offset, length, what);

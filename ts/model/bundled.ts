@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FlavrError } from '../errors.js';
+import { packageRoot } from '../package.js';
+import { type ByteSource, sourceOf } from './checkpoint/source.js';
+
+/** A model that is part of the package. */
+export interface BundledModel {
+  readonly name: string;
+  /** m: frames per gap plus one. */
+  readonly factor: number;
+  readonly parameters: number;
+  readonly summary: string;
+  readonly licence: string;
+  /** Of the file, in hex; checked whenever the model is loaded. */
+  readonly sha256: string;
+}
+
+export const BUNDLED_MODELS: readonly BundledModel[] = [
+  {
+    name: 'mini-2x',
+    factor: 2,
+    parameters: 2_637_475,
+    summary: 'a quarter of the published width; doubles the frame rate',
+    licence: 'MIT',
+    sha256: '8d5f1221d503c3b3255b319c9734e9a9c9c3586bb9faff75f207135b28c68b9e',
+  },
+];
+
+/** The model that is used when none is named. */
+export const DEFAULT_MODEL = 'mini-2x';
+
+/** The bundled models' names, as messages list them. */
+export const bundledNames = (): string => BUNDLED_MODELS.map(({ name }) => name).join(', ');
+
+/** The file of a bundled model; its model card lies beside it with the extension .md. */
+export const bundledPath = ({ name }: BundledModel): string => join(packageRoot(), 'models', `${name}.safetensors`);
+
+/**
+ * The bytes of a bundled model, after their SHA-256 has been checked.
+ * @throws FlavrError `MODEL_NOT_FOUND` if the package is incomplete; `CHECKPOINT_INVALID` if the file was changed.
+ */
+export async function openBundled(model: BundledModel): Promise<ByteSource> {
+  const path = bundledPath(model);
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new FlavrError('MODEL_NOT_FOUND', `The bundled model ${model.name} is missing at ${path}; reinstall flavr.`, {
+      cause,
+    });
+  }
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (sha256 !== model.sha256) {
+    throw new FlavrError(
+      'CHECKPOINT_INVALID',
+      `The bundled model ${model.name} at ${path} should have the SHA-256 ${model.sha256} but has ${sha256}; reinstall flavr.`,
+    );
+  }
+  return sourceOf(`${model.name}.safetensors`, bytes);
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { FlavrError } from '../errors.js';
+import { BUNDLED_MODELS, bundledNames, openBundled } from './bundled.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { openCheckpointFrom } from './checkpoint/open.js';
+import { invalid, openSource } from './checkpoint/source.js';
+import type { ModelConfig, Tensor, WeightsModel } from './config.js';
+import { inferModel, type ModelOptions } from './infer.js';
+import { upstreamNames } from './names.js';
+
+/**
+ * Loads a model into memory.
+ *
+ * @param nameOrPath a bundled model's name (`mini-2x`), or the path of a checkpoint: torch.save (old or new form) or
+ * safetensors, which the content decides, not the extension. A bundled name wins over a file of that name; write `./NAME`.
+ * @param options what the file itself does not tell.
+ * @throws FlavrError `MODEL_NOT_FOUND`, listing the bundled models; `CHECKPOINT_INVALID`, saying which tensor is wrong and
+ * what was expected; `CHECKPOINT_UNSAFE` for a pickle that names anything but tensors and plain values; `BAD_ARGUMENT` for
+ * an option that contradicts the file.
+ * @example
+ * const model = await loadModel('FLAVR_2x.pth');
+ * console.log(model.config.factor, model.decidedBy.fusion);
+ */
+export async function loadModel(nameOrPath: string, options: ModelOptions = {}): Promise<WeightsModel> {
+  const bundled = BUNDLED_MODELS.find(({ name }) => name === nameOrPath);
+  if (!bundled && !existsSync(nameOrPath)) {
+    throw new FlavrError(
+      'MODEL_NOT_FOUND',
+      `${nameOrPath} is neither a file nor a bundled model. Bundled models: ${bundledNames()}.`,
+    );
+  }
+  const source = bundled ? await openBundled(bundled) : await openSource(nameOrPath);
+  const checkpoint = await openCheckpointFrom(source);
+  try {
+    return await readModel(checkpoint, options, bundled?.name);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/**
+ * The network in an opened checkpoint. Configuration and shapes are settled before any value is read.
+ * @throws FlavrError as `inferModel` does; `CHECKPOINT_INVALID` for weights that are not finite.
+ */
+export async function readModel(
+  checkpoint: Checkpoint,
+  options: ModelOptions = {},
+  name = checkpoint.name,
+): Promise<WeightsModel> {
+  const { metadata } = checkpoint;
+  const names = uniqueNames(checkpoint);
+  const shapes = new Map([...names].map(([upstream, own]) => [upstream, checkpoint.tensors.get(own)!.shape]));
+  const { config, decidedBy } = inferModel({ name: checkpoint.name, shapes, metadata }, options);
+  const tensors = new Map<string, Tensor>();
+  for (const [upstream, own] of names) {
+    const data = await checkpoint.read(own);
+    if (!data.every(Number.isFinite))
+      throw invalid(checkpoint.name, `the tensor ${own} holds a value that is not finite`);
+    tensors.set(upstream, { shape: shapes.get(upstream)!, data });
+  }
+  return { kind: 'weights', config, decidedBy, tensors, name, hash: hashOf(config, tensors), metadata };
+}
+
+/** Upstream's names with the checkpoint's own ones. */
+function uniqueNames(checkpoint: Checkpoint): Map<string, string> {
+  const unique = new Map<string, string>();
+  for (const [upstream, names] of upstreamNames(checkpoint.tensors.keys())) {
+    if (names.length > 1) {
+      throw invalid(checkpoint.name, `it has the tensor ${upstream} ${names.length} times, as ${names.join(' and ')}`);
+    }
+    unique.set(upstream, names[0]!);
+  }
+  return unique;
+}
+
+/** The same for equal weights in any file format: keys and names are sorted, values are float32 when they are hashed. */
+function hashOf(config: ModelConfig, tensors: ReadonlyMap<string, Tensor>): string {
+  const hash = createHash('sha256');
+  hash.update(
+    JSON.stringify(config, (_, value) => (isTable(value) ? Object.fromEntries(sorted(Object.entries(value))) : value)),
+  );
+  for (const [name, { shape, data }] of sorted(tensors)) {
+    hash.update(`${name}[${shape}]`);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+const isTable = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const sorted = <V>(entries: Iterable<[string, V]>): [string, V][] => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
