@@ -1,0 +1,201 @@
+import { extname } from 'node:path';
+import { FlavrError } from '../errors.js';
+
+/** What a file name's extension means for writing. Codecs are FFmpeg's names. */
+export interface Container {
+  /** FFmpeg's muxer. */
+  readonly muxer: string;
+  /** The default encoder. */
+  readonly encoder: string;
+  /** The default encoder where frames have alpha; undefined: the container has none that players read alpha from. */
+  readonly alphaEncoder: string | undefined;
+  /** Audio codecs that are copied as they are; others are re-encoded with `audioEncoder`. */
+  readonly audio: readonly string[] | 'any';
+  readonly audioEncoder: string;
+  /** Subtitle codecs that are copied as they are; other text is converted to `textSubtitles`, other pictures are left out. */
+  readonly subtitles: readonly string[];
+  readonly textSubtitles: TextSubtitles | undefined;
+  /** Whether files (fonts) can be attached. */
+  readonly attachments: boolean;
+  /** Whether a cover picture can be a stream of its own. */
+  readonly cover: boolean;
+  /** The clock of the file: `free` takes the step that frames need, `rate` has one tick per frame and no other. */
+  readonly clock: 'free' | 'rate';
+  /** Durations are stored as distances between decode times, so that the last packet in decode order ends the video. */
+  readonly decodeDurations: boolean;
+}
+
+export type TextSubtitles = 'mov_text' | 'subrip' | 'webvtt';
+
+const MP4: Container = {
+  muxer: 'mp4',
+  encoder: 'libx264',
+  alphaEncoder: undefined,
+  audio: ['aac', 'mp3', 'mp2', 'ac3', 'eac3', 'opus', 'flac', 'alac', 'dts'],
+  audioEncoder: 'aac',
+  subtitles: ['mov_text', 'dvd_subtitle'],
+  textSubtitles: 'mov_text',
+  attachments: false,
+  cover: true,
+  clock: 'free',
+  decodeDurations: true,
+};
+const MOV: Container = {
+  ...MP4,
+  muxer: 'mov',
+  alphaEncoder: 'prores_ks',
+  audio: [
+    ...[
+      'aac',
+      'mp3',
+      'ac3',
+      'eac3',
+      'alac',
+      'pcm_s16le',
+      'pcm_s16be',
+      'pcm_s24le',
+      'pcm_s24be',
+      'pcm_s32le',
+      'pcm_s32be',
+    ],
+    ...['pcm_f32le', 'pcm_f32be', 'pcm_f64le', 'pcm_f64be', 'pcm_u8', 'pcm_s8', 'pcm_alaw', 'pcm_mulaw'],
+  ],
+  subtitles: ['mov_text'],
+  cover: false,
+};
+const MATROSKA: Container = {
+  muxer: 'matroska',
+  encoder: 'libx264',
+  alphaEncoder: 'libvpx-vp9',
+  audio: 'any',
+  audioEncoder: 'aac',
+  subtitles: [
+    'subrip',
+    'ass',
+    'webvtt',
+    'hdmv_pgs_subtitle',
+    'dvd_subtitle',
+    'dvb_subtitle',
+    'hdmv_text_subtitle',
+    'arib_caption',
+  ],
+  textSubtitles: 'subrip',
+  attachments: true,
+  cover: true,
+  clock: 'free',
+  decodeDurations: false,
+};
+const MPEGTS: Container = {
+  muxer: 'mpegts',
+  encoder: 'libx264',
+  alphaEncoder: undefined,
+  audio: ['aac', 'mp2', 'mp3', 'ac3', 'eac3', 'dts', 'truehd', 'opus'],
+  audioEncoder: 'aac',
+  subtitles: ['dvb_subtitle', 'dvb_teletext', 'hdmv_pgs_subtitle'],
+  textSubtitles: undefined,
+  attachments: false,
+  cover: false,
+  clock: 'free',
+  decodeDurations: false,
+};
+
+/** Every file extension that can be written; a name without extension is a folder of images. */
+export const CONTAINERS: Readonly<Record<string, Container>> = {
+  mp4: MP4,
+  m4v: MP4,
+  mov: MOV,
+  mkv: MATROSKA,
+  webm: {
+    ...MATROSKA,
+    muxer: 'webm',
+    encoder: 'libvpx-vp9',
+    audio: ['opus', 'vorbis'],
+    audioEncoder: 'libopus',
+    subtitles: ['webvtt'],
+    textSubtitles: 'webvtt',
+    attachments: false,
+    cover: false,
+  },
+  ts: MPEGTS,
+  mts: MPEGTS,
+  m2ts: MPEGTS,
+  avi: {
+    muxer: 'avi',
+    // H.264 in AVI has no place for the display order of B-frames; MPEG-4 part 2 without them is what AVI players expect.
+    encoder: 'mpeg4',
+    alphaEncoder: undefined,
+    audio: ['mp3', 'mp2', 'ac3', 'dts', 'pcm_s16le', 'pcm_u8', 'pcm_s24le', 'pcm_alaw', 'pcm_mulaw'],
+    audioEncoder: 'libmp3lame',
+    subtitles: [],
+    textSubtitles: undefined,
+    attachments: false,
+    cover: false,
+    clock: 'rate',
+    decodeDurations: false,
+  },
+};
+
+/** Where frames with alpha can go, for messages. */
+export const ALPHA_OUTPUTS = '.webm (VP9), .mkv (VP9), .mov (ProRes 4444), .gif, or a folder of PNG images';
+
+export type OutputKind = { kind: 'video'; container: Container };
+
+/**
+ * What to write, by the extension of the name.
+ * @throws FlavrError `VIDEO_UNSUPPORTED` for an extension that is not in the table, naming those that are.
+ */
+export function outputKind(path: string): OutputKind {
+  const extension = extname(path).slice(1).toLowerCase();
+  const container = Object.hasOwn(CONTAINERS, extension) ? CONTAINERS[extension] : undefined;
+  if (container) return { kind: 'video', container };
+  throw new FlavrError(
+    'VIDEO_UNSUPPORTED',
+    `No video can be written to a .${extension} file. Use one of ${Object.keys(CONTAINERS).join(', ')}, gif, or a name without extension for a folder of images.`,
+  );
+}
+
+/** What is known of an encoder beyond what FFmpeg says of it. */
+export interface EncoderProfile {
+  /** Default constant rate factor; undefined: FFmpeg's own default quality or `options`. */
+  readonly crf?: number;
+  readonly options?: Readonly<Record<string, string>>;
+  /** The pixel format for opaque frames; undefined: yuv420p where the encoder has it, else the nearest to RGB. */
+  readonly pixelFormat?: string;
+  /** The pixel format for frames with alpha, with the options it takes. */
+  readonly alphaFormat?: string;
+  readonly alphaOptions?: Readonly<Record<string, string>>;
+  /** 4:2:0 needs even sides. */
+  readonly evenSides?: boolean;
+}
+
+/**
+ * The default quality is near the point from which no loss is seen (x264's authors call 17 or 18 that): originals are
+ * re-encoded here, and a file of smoother but visibly worse frames is no gain.
+ */
+export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
+  libx264: { crf: 18, evenSides: true },
+  libx264rgb: { crf: 18, pixelFormat: 'rgb24' },
+  libx265: { crf: 20, options: { 'x265-params': 'log-level=none' }, evenSides: true },
+  // Without "b=0" the factor is only a floor under the default bit rate; the speed is a compromise (the default, 1, takes four times as long).
+  'libvpx-vp9': {
+    crf: 24,
+    options: { b: '0', 'row-mt': '1', 'cpu-used': '4' },
+    alphaFormat: 'yuva420p',
+    // FFmpeg refuses alternate reference frames beside alpha.
+    alphaOptions: { 'auto-alt-ref': '0' },
+  },
+  libvpx: {
+    crf: 8,
+    options: { b: '20M', 'cpu-used': '4' },
+    alphaFormat: 'yuva420p',
+    alphaOptions: { 'auto-alt-ref': '0' },
+  },
+  libsvtav1: { crf: 24, options: { preset: '8' } },
+  mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' } },
+  mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p' },
+  prores_ks: { alphaFormat: 'yuva444p10le', alphaOptions: { profile: '4444', alpha_bits: '8' } },
+  png: { pixelFormat: 'rgb24', alphaFormat: 'rgba' },
+  qtrle: { pixelFormat: 'rgb24', alphaFormat: 'argb' },
+  ffv1: { pixelFormat: 'bgr0', alphaFormat: 'bgra' },
+  utvideo: { pixelFormat: 'gbrp', alphaFormat: 'gbrap' },
+};

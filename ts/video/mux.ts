@@ -1,0 +1,128 @@
+import type { CodecContext, CodecParameters, FormatContext, Packet, Stream } from 'node-av';
+import { throwIfAborted } from '../errors.js';
+import { add, type Rational, rational } from '../rational.js';
+import { type Av, avError } from './av.js';
+import { ticksPerSecond, toTicks } from './clock.js';
+import type { OutputFile } from './output-file.js';
+
+const MILLISECOND = rational(1, 1000);
+
+/** Output times of a packet, in exact seconds. */
+export interface PacketTimes {
+  readonly pts: Rational;
+  readonly dts: Rational;
+  readonly duration: Rational;
+}
+
+/** One stream of the file being written. */
+export interface OutputStream {
+  readonly stream: Stream;
+  /** Times must not go back within a stream, which rounding to a coarse clock could do. */
+  lastDts: bigint | undefined;
+}
+
+/** Packets to a file, interleaved by time. All streams are added before `writeHeader`. */
+export class Muxer {
+  readonly #av: Av;
+  readonly #context: FormatContext;
+  readonly #file: OutputFile;
+  readonly #signal: AbortSignal;
+  readonly #steps: Rational[] = [];
+  #open = false;
+  #headerWritten = false;
+
+  /** `signal` ends every later write. */
+  constructor(av: Av, muxer: string, file: OutputFile, signal: AbortSignal) {
+    this.#av = av;
+    this.#signal = signal;
+    this.#file = file;
+    this.#context = new av.FormatContext();
+    this.#check(this.#context.allocOutputContext2(null, muxer, file.temporary));
+  }
+
+  get wantsGlobalHeader(): boolean {
+    return this.#context.oformat?.hasFlags(this.#av.AVFMT_GLOBALHEADER) ?? false;
+  }
+
+  hasOption(name: string): boolean {
+    const option = this.#av.Option.find(this.#context.getNative(), name, this.#av.AV_OPT_SEARCH_CHILDREN);
+    return option !== null && option.type !== this.#av.AV_OPT_TYPE_CONST;
+  }
+
+  addStream(source: CodecContext | CodecParameters, timeBase: Rational): OutputStream {
+    const stream = this.#context.newStream(null);
+    if (source instanceof this.#av.CodecContext) this.#check(stream.codecpar.fromContext(source));
+    else {
+      this.#check(source.copy(stream.codecpar));
+      // The source container's tag may mean something else here; 0 lets the muxer choose its own.
+      stream.codecpar.codecTag = 0;
+    }
+    this.#steps.push(timeBase);
+    stream.timeBase = new this.#av.Rational(Number(timeBase.num), Number(timeBase.den));
+    return { stream, lastDts: undefined };
+  }
+
+  set metadata(entries: Readonly<Record<string, string>>) {
+    this.#context.metadata = this.#av.Dictionary.fromObject(entries);
+  }
+
+  async writeHeader(options: Readonly<Record<string, string>>): Promise<void> {
+    this.#check(await this.#context.openOutput());
+    this.#open = true;
+    const settings = { ...this.#clockOptions(), ...options };
+    this.#check(await this.#context.writeHeader(this.#av.Dictionary.fromObject(settings)));
+    this.#headerWritten = true;
+  }
+
+  /** Writes the packet with these times; its data is taken over, so the packet comes back empty. */
+  async write(packet: Packet, to: OutputStream, times: PacketTimes): Promise<void> {
+    throwIfAborted(this.#signal);
+    const { num, den } = to.stream.timeBase;
+    const step = rational(num, den);
+    let dts = toTicks(times.dts, step);
+    if (to.lastDts !== undefined && dts <= to.lastDts) dts = to.lastDts + 1n;
+    const pts = toTicks(times.pts, step);
+    to.lastDts = dts;
+    packet.streamIndex = to.stream.index;
+    packet.dts = dts;
+    packet.pts = pts;
+    if (pts < dts) packet.pts = dts;
+    // From the rounded start to the rounded end: a sum of rounded durations would drift.
+    const end = toTicks(add(times.pts, times.duration), step);
+    packet.duration = end > packet.pts ? end - packet.pts : 0n;
+    packet.timeBase = { num, den };
+    packet.pos = -1n;
+    this.#check(await this.#context.interleavedWriteFrame(packet));
+  }
+
+  /** Writes what the file's end needs; everything is with the system afterwards. */
+  async writeTrailer(): Promise<void> {
+    this.#headerWritten = false;
+    this.#check(await this.#context.writeTrailer());
+  }
+
+  async close(): Promise<void> {
+    if (this.#open) {
+      this.#open = false;
+      // Streams keep memory until a trailer is written, whatever becomes of the file.
+      if (this.#headerWritten) await this.#context.writeTrailer();
+      await this.#context.closeOutput();
+    }
+    this.#context.freeContext();
+  }
+
+  // MP4 and MOV state the streams' offsets and lengths on a clock of its own, of milliseconds unless told otherwise.
+  #clockOptions(): Record<string, string> {
+    if (!this.hasOption('movie_timescale')) return {};
+    const [video] = this.#steps;
+    return {
+      movie_timescale: String(ticksPerSecond([...this.#steps, MILLISECOND])),
+      ...(video && { video_track_timescale: String(video.den) }),
+    };
+  }
+
+  #check(result: number): void {
+    if (result >= 0) return;
+    throw avError(this.#av, result, 'VIDEO_UNWRITABLE', `${this.#file.path} could not be written`);
+  }
+}

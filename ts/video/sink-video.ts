@@ -1,0 +1,208 @@
+import type { Packet, Stream } from 'node-av';
+import { FlavrError, throwIfAborted } from '../errors.js';
+import { add, divide, multiply, parseRational, type Rational, rational, toNumber, ZERO } from '../rational.js';
+import { type Av, fromAvRational, loadAv } from './av.js';
+import { fromTicks, Timeline, ticksPerSecond, toTicks } from './clock.js';
+import { ALPHA_OUTPUTS, type Container } from './containers.js';
+import { clockStart, fileMetadata, streamMetadata } from './copy-source.js';
+import { openFile } from './demuxer.js';
+import { displayMatrix } from './display-matrix.js';
+import { VideoEncoder } from './encode.js';
+import { Muxer, type OutputStream } from './mux.js';
+import { OutputFile } from './output-file.js';
+import { createStop, SerialSink, type Stop, type WrittenFrame } from './serial-sink.js';
+import { StreamCopier } from './stream-copy.js';
+import type { SinkOptions, VideoSink } from './types.js';
+
+const ONE = rational(1);
+
+/** A file of one of the containers of `CONTAINERS`: the frames encoded, the source's other streams beside them. */
+export async function openVideoSink(path: string, container: Container, options: SinkOptions): Promise<VideoSink> {
+  const codec = options.codec ?? defaultEncoder(path, container, options);
+  const av = await loadAv();
+  const stop = createStop(options.signal);
+  throwIfAborted(stop.signal);
+  const parts: { close(): void | Promise<void> }[] = [];
+  const opened = <T extends { close(): void | Promise<void> }>(part: T): T => {
+    parts.unshift(part);
+    return part;
+  };
+  const file = await OutputFile.create(path, options.overwrite);
+  const release = async () => {
+    for (const part of parts.splice(0)) await part.close();
+  };
+  try {
+    const source = options.copyFrom === undefined ? undefined : await openFile(av, options.copyFrom);
+    if (source) opened({ close: () => source.format.closeInput() });
+    const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
+    const { encoderOptions, muxerOptions } = splitOptions(muxer, options.encoderOptions);
+    const timeBase = chooseTimeBase(container, options, source?.stream);
+    const encoder = opened(
+      await VideoEncoder.open(av, {
+        ...{ info: options.info, codec, crf: options.crf, options: encoderOptions, threads: options.threads },
+        ...{ frameRate: options.frameRate, timeBase, globalHeader: muxer.wantsGlobalHeader },
+      }),
+    );
+    const stream = muxer.addStream(encoder.context, timeBase);
+    tagVideo(av, stream, options, source?.stream);
+    const timeline = new Timeline({
+      origin: options.range?.start ?? (source && clockStart(av, source)) ?? ZERO,
+      start: options.range?.start,
+      end: options.range?.end,
+      slow: parseRational(options.slow, 'slow'),
+    });
+    const copier =
+      source && opened(await StreamCopier.create(av, source, muxer, { container, timeline, audio: options.audio }));
+    if (source) muxer.metadata = fileMetadata(source);
+    await muxer.writeHeader(muxerOptions);
+    return new EncodedSink(
+      { file, muxer, encoder, copier, stream, timeline, container, timeBase, release },
+      options,
+      stop,
+    );
+  } catch (error) {
+    await release();
+    await file.discard();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly file: OutputFile;
+  readonly muxer: Muxer;
+  readonly encoder: VideoEncoder;
+  readonly copier: StreamCopier | undefined;
+  readonly stream: OutputStream;
+  readonly timeline: Timeline;
+  readonly container: Container;
+  /** One tick of the encoder's clock, in seconds. */
+  readonly timeBase: Rational;
+  release(): Promise<void>;
+}
+
+class EncodedSink extends SerialSink {
+  readonly #parts: Parts;
+  // In ticks of the encoder's clock.
+  #first: { pts: bigint; dts: bigint } | undefined;
+  #lastPts: bigint | undefined;
+  #end = 0n;
+  // The encoder's latest packet, which is written when it is known whether another follows.
+  #held: Packet | undefined;
+
+  constructor(parts: Parts, options: SinkOptions, stop: Stop) {
+    super(parts.file.path, options.info, stop);
+    this.#parts = parts;
+  }
+
+  get warnings(): readonly string[] {
+    return [...this.#parts.encoder.warnings, ...(this.#parts.copier?.warnings ?? [])];
+  }
+
+  protected async take(frame: WrittenFrame): Promise<void> {
+    const { encoder, timeline, timeBase } = this.#parts;
+    const time = timeline.toOutput(frame.time);
+    const pts = toTicks(time, timeBase);
+    if (this.#lastPts !== undefined && pts <= this.#lastPts) {
+      throw new FlavrError(
+        'BAD_FRAME',
+        `A frame at ${toNumber(time)} s came after one at ${toNumber(fromTicks(this.#lastPts, timeBase))} s; times must rise by at least ${toNumber(timeBase)} s here.`,
+      );
+    }
+    this.#lastPts = pts;
+    this.#end = toTicks(add(time, timeline.scale(frame.duration)), timeBase);
+    await encoder.encode(frame.data, frame.alpha, pts, this.#end - pts, (packet) => this.#emit(packet));
+  }
+
+  protected async complete(): Promise<void> {
+    const { file, muxer, encoder, copier, container, release } = this.#parts;
+    await encoder.flush((packet) => this.#emit(packet));
+    if (this.#held && this.#first && container.decodeDurations) {
+      const { pts, dts } = this.#first;
+      this.#held.duration = this.#end - pts - (this.#held.dts - dts);
+    }
+    await this.#writeHeld();
+    await copier?.finish();
+    await muxer.writeTrailer();
+    await release();
+    throwIfAborted(this.signal);
+    await file.commit();
+  }
+
+  protected async discard(): Promise<void> {
+    this.#held?.free();
+    await this.#parts.release();
+    await this.#parts.file.discard();
+  }
+
+  async #emit(packet: Packet): Promise<void> {
+    this.#first ??= { pts: packet.pts, dts: packet.dts };
+    await this.#writeHeld();
+    this.#held = packet.clone() ?? undefined;
+  }
+
+  async #writeHeld(): Promise<void> {
+    const packet = this.#held;
+    if (!packet) return;
+    const { muxer, copier, stream, timeBase } = this.#parts;
+    const dts = fromTicks(packet.dts, timeBase);
+    const times = { pts: fromTicks(packet.pts, timeBase), dts, duration: fromTicks(packet.duration, timeBase) };
+    // What belongs beside this packet goes first, so that the muxer holds no more than it must.
+    await copier?.pump(dts);
+    await muxer.write(packet, stream, times);
+    packet.free();
+    this.#held = undefined;
+  }
+}
+
+function defaultEncoder(path: string, container: Container, { info }: SinkOptions): string {
+  if (!info.alpha) return container.encoder;
+  if (container.alphaEncoder) return container.alphaEncoder;
+  throw new FlavrError(
+    'VIDEO_UNSUPPORTED',
+    `The source has transparency, which ${path} cannot keep. Write to ${ALPHA_OUTPUTS}.`,
+  );
+}
+
+// Every time that is known to come must be a whole number of ticks; what is not known is rounded to the nearest.
+function chooseTimeBase(container: Container, options: SinkOptions, video: Stream | undefined): Rational {
+  const { frameRate, info } = options;
+  const frame = frameRate && divide(ONE, frameRate);
+  if (container.clock === 'rate' && frame) return frame;
+  const slow = parseRational(options.slow, 'slow');
+  const source = info.timeBase ?? (video && fromAvRational(video.timeBase));
+  const start = options.range?.start;
+  const steps = [options.timeBase, frame, source && multiply(source, slow), start && multiply(start, slow)];
+  return rational(1n, ticksPerSecond(steps));
+}
+
+/** `encoderOptions` are the encoder's or, where only the muxer has that name, the muxer's (for example movflags). */
+function splitOptions(muxer: Muxer, options: Readonly<Record<string, string>>) {
+  const entries = Object.entries(options);
+  const forMuxer = entries.filter(([name]) => muxer.hasOption(name) && !ENCODER_FIRST.has(name));
+  const names = new Set(forMuxer.map(([name]) => name));
+  return {
+    encoderOptions: Object.fromEntries(entries.filter(([name]) => !names.has(name))),
+    muxerOptions: Object.fromEntries(forMuxer),
+  };
+}
+
+// Names that both have.
+const ENCODER_FIRST = new Set(['flags', 'strict', 'threads']);
+
+function tagVideo(av: Av, { stream }: OutputStream, options: SinkOptions, source: Stream | undefined): void {
+  const { info, frameRate } = options;
+  stream.sampleAspectRatio = new av.Rational(Number(info.sampleAspect.num), Number(info.sampleAspect.den));
+  if (frameRate) stream.avgFrameRate = new av.Rational(Number(frameRate.num), Number(frameRate.den));
+  // The source's own matrix may hold a mirroring that degrees cannot tell.
+  const matrix = source?.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
+  if (matrix || info.rotation % 360 !== 0) {
+    stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, matrix ?? displayMatrix(info.rotation));
+  }
+  if (source) {
+    stream.metadata = av.Dictionary.fromObject(streamMetadata(source));
+    stream.disposition = source.disposition;
+  }
+  if (info.alpha && stream.codecpar.codecId === av.AV_CODEC_ID_VP9) {
+    stream.metadata = av.Dictionary.fromObject({ ...(source ? streamMetadata(source) : {}), alpha_mode: '1' });
+  }
+}

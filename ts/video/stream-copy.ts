@@ -1,0 +1,198 @@
+import type { Packet, Stream } from 'node-av';
+import { compare, type Rational, rational, ZERO } from '../rational.js';
+import { type Av, checkAv } from './av.js';
+import { fromTicks, type Timeline } from './clock.js';
+import type { Container } from './containers.js';
+import { streamMetadata } from './copy-source.js';
+import type { OpenedFile } from './demuxer.js';
+import type { Muxer, OutputStream, PacketTimes } from './mux.js';
+
+/** The way of one source stream's packets to the file. */
+interface Route {
+  readonly input: Stream;
+  /** One tick of the stream's clock, in seconds. */
+  readonly step: Rational;
+  write(packet: Packet, times: PacketTimes): Promise<void>;
+  finish?(): Promise<void>;
+  close?(): void;
+}
+
+export interface CopyOptions {
+  readonly container: Container;
+  readonly timeline: Timeline;
+  readonly audio: 'keep' | 'drop' | 'stretch';
+}
+
+/**
+ * The streams of a source file beside its video: copied packet for packet where the container takes them, converted
+ * where it demands it. Read only as far as the video has come, so that memory stays bounded.
+ */
+export class StreamCopier {
+  readonly #av: Av;
+  readonly #source: OpenedFile;
+  readonly #muxer: Muxer;
+  readonly #options: CopyOptions;
+  readonly #warnings: string[] = [];
+  readonly #routes = new Map<number, Route>();
+  // Streams of which nothing more is to come before the range's end.
+  readonly #done = new Set<Route>();
+  readonly #packet: Packet;
+  // Of the packet that was read but lies beyond the video's time.
+  #pending: { route: Route; times: PacketTimes } | undefined;
+  #ended = false;
+
+  private constructor(av: Av, source: OpenedFile, muxer: Muxer, options: CopyOptions) {
+    this.#av = av;
+    this.#source = source;
+    this.#muxer = muxer;
+    this.#options = options;
+    this.#packet = new av.Packet();
+    this.#packet.alloc();
+  }
+
+  /** Adds an output stream for every source stream that is kept; names the others in a warning. */
+  static async create(av: Av, source: OpenedFile, muxer: Muxer, options: CopyOptions): Promise<StreamCopier> {
+    const copier = new StreamCopier(av, source, muxer, options);
+    try {
+      await copier.#addRoutes();
+      return copier;
+    } catch (error) {
+      copier.close();
+      throw error;
+    }
+  }
+
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  /** Writes every packet that comes at or before `time`, in seconds of the output; undefined: all that remain. */
+  async pump(time: Rational | undefined): Promise<void> {
+    for (;;) {
+      this.#pending ??= await this.#read();
+      if (!this.#pending) return;
+      const { route, times } = this.#pending;
+      if (time && compare(times.dts, time) > 0) return;
+      await route.write(this.#packet, times);
+      this.#packet.unref();
+      this.#pending = undefined;
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.pump(undefined);
+    for (const route of this.#routes.values()) await route.finish?.();
+  }
+
+  close(): void {
+    this.#ended = true;
+    for (const route of this.#routes.values()) route.close?.();
+    this.#packet.free();
+  }
+
+  async #addRoutes(): Promise<void> {
+    const { format, stream: video } = this.#source;
+    for (const stream of format.streams) {
+      const route = stream.index === video.index ? undefined : await this.#route(stream);
+      if (route) this.#routes.set(stream.index, route);
+      stream.discard = route ? this.#av.AVDISCARD_DEFAULT : this.#av.AVDISCARD_ALL;
+    }
+    this.#ended = this.#routes.size === 0;
+    const { start } = this.#options.timeline;
+    if (this.#ended || !start || compare(start, ZERO) <= 0) return;
+    // A file that cannot seek is read from its beginning instead.
+    await format.seekFrame(-1, (start.num * 1_000_000n) / start.den, this.#av.AVSEEK_FLAG_BACKWARD);
+  }
+
+  async #route(input: Stream): Promise<Route | undefined> {
+    const av = this.#av;
+    const { container, audio } = this.#options;
+    const { codecpar } = input;
+    const codec = av.avGetCodecName(codecpar.codecId) ?? 'unknown';
+    switch (codecpar.codecType) {
+      case av.AVMEDIA_TYPE_AUDIO:
+        if (audio === 'drop') return undefined;
+        if (container.audio === 'any' || container.audio.includes(codec)) return this.#copy(input);
+        break;
+      case av.AVMEDIA_TYPE_SUBTITLE:
+        if (container.subtitles.includes(codec)) return this.#copy(input);
+        break;
+      case av.AVMEDIA_TYPE_ATTACHMENT:
+        if (container.attachments) return this.#copy(input);
+        break;
+      case av.AVMEDIA_TYPE_VIDEO:
+        if (!input.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC)) {
+          return this.#leaveOut(input, codec, 'only one video stream is written');
+        }
+        if (container.cover) return this.#copy(input);
+        break;
+      default:
+        // Chapter tracks and the like, which are no content of their own.
+        if (codec === 'bin_data' || codec === 'none' || codec === 'unknown_codec') return undefined;
+    }
+    return this.#leaveOut(input, codec, `a ${container.muxer} file cannot hold it`);
+  }
+
+  #copy(input: Stream): Route {
+    const step = rational(input.timeBase.num, input.timeBase.den);
+    const output = this.#muxer.addStream(input.codecpar, step);
+    this.#describe(output, input);
+    return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
+  }
+
+  #describe(output: OutputStream, input: Stream): void {
+    output.stream.disposition = input.disposition;
+    output.stream.metadata = this.#av.Dictionary.fromObject(streamMetadata(input));
+  }
+
+  #leaveOut(input: Stream, codec: string, reason: string): undefined {
+    const kind = this.#av.avGetMediaTypeString(input.codecpar.codecType) ?? 'unknown';
+    const { language, filename } = input.metadata?.getAll() ?? {};
+    const name = [codec, language, filename].filter(Boolean).join(', ');
+    this.#warnings.push(`The ${kind} stream ${input.index} (${name}) is left out: ${reason}.`);
+  }
+
+  /** Reads the next packet of a kept stream within the range; undefined at the end of all of them. */
+  async #read(): Promise<{ route: Route; times: PacketTimes } | undefined> {
+    const av = this.#av;
+    const { timeline } = this.#options;
+    while (!this.#ended) {
+      const result = await this.#source.format.readFrame(this.#packet);
+      if (result === av.AVERROR_EOF) break;
+      checkAv(av, result, 'VIDEO_UNREADABLE', `${this.#source.format.url ?? 'The source'} could not be read`);
+      const route = this.#routes.get(this.#packet.streamIndex);
+      const times = route && this.#times(route);
+      if (route && times) {
+        if (timeline.isPastEnd(times.pts)) this.#done.add(route);
+        else if (!timeline.isBeforeStart(times.pts)) return { route, times: toOutput(times, timeline) };
+      }
+      this.#packet.unref();
+      if (this.#done.size === this.#routes.size) break;
+    }
+    this.#ended = true;
+    return undefined;
+  }
+
+  #times(route: Route): PacketTimes | undefined {
+    const { pts, dts, duration } = this.#packet;
+    const none = this.#av.AV_NOPTS_VALUE;
+    if (route.input.hasDisposition(this.#av.AV_DISPOSITION_ATTACHED_PIC)) {
+      const { origin } = this.#options.timeline;
+      return { pts: origin, dts: origin, duration: ZERO };
+    }
+    if (pts === none && dts === none) return undefined;
+    return {
+      pts: fromTicks(pts === none ? dts : pts, route.step),
+      dts: fromTicks(dts === none ? pts : dts, route.step),
+      duration: fromTicks(duration, route.step),
+    };
+  }
+}
+
+function toOutput(times: PacketTimes, timeline: Timeline): PacketTimes {
+  return {
+    pts: timeline.toOutput(times.pts),
+    dts: timeline.toOutput(times.dts),
+    duration: timeline.scale(times.duration),
+  };
+}
