@@ -78,15 +78,20 @@ export function tensor(
   ]);
 }
 
-/** A file in the torch.save format before 1.6. */
-export function legacyFile(root: Plain, storages: Record<string, FakeStorage> = {}): Buffer {
+/** What stands in a file of the torch.save format before 1.6 in front of the storages. */
+export function legacyHead(root: Plain, storages: Iterable<string>): Buffer {
   const magic = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
   const platform = new Map<string, Plain>([
     ['protocol_version', 1001],
     ['little_endian', true],
   ]);
+  return Buffer.concat([magic, pickle(1001), pickle(platform), pickle(root), pickle([...storages])]);
+}
+
+/** A file in the torch.save format before 1.6. */
+export function legacyFile(root: Plain, storages: Record<string, FakeStorage> = {}): Buffer {
   const bodies = Object.values(storages).flatMap(({ data, elements = data.length / 4 }) => [u64(elements), data]);
-  return Buffer.concat([magic, pickle(1001), pickle(platform), pickle(root), pickle(Object.keys(storages)), ...bodies]);
+  return Buffer.concat([legacyHead(root, Object.keys(storages)), ...bodies]);
 }
 
 /** A file in the torch.save format since 1.6. */
