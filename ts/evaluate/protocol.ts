@@ -20,10 +20,8 @@ export type Preparation =
   | { readonly kind: 'none' }
   /** The middle of the picture; a side that is shorter stays as it is. */
   | { readonly kind: 'centre-crop'; readonly width: number; readonly height: number }
-  /** To this size by area averaging. */
-  | { readonly kind: 'resize'; readonly width: number; readonly height: number }
-  /** To multiples of 8 for the network, and its output back (Middlebury). */
-  | { readonly kind: 'resize-to-multiple'; readonly of: number };
+  /** Both sides halved by area averaging (Xiph at 2K, from 4096x2160). */
+  | { readonly kind: 'halve' };
 
 export interface SampleOptions {
   /** 2C of the model. */
