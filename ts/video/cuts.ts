@@ -37,6 +37,8 @@ export class CutDetector {
   #previous: Signature | undefined;
   /** Changes of luma in the latest gaps of this shot. */
   #motion: number[] = [];
+  /** Whether the latest gap was a cut. */
+  #cut = false;
 
   /** @param threshold from 0 (everything that changes is a cut) to 1 (nothing is). */
   constructor(width: number, height: number, threshold: number = DEFAULT_SCENE_THRESHOLD) {
@@ -52,13 +54,17 @@ export class CutDetector {
     this.#previous = current;
     if (!previous) return { score: 0, cut: false };
     const change = meanDifference(previous.luma, current.luma);
-    const motion = Math.max(0, ...this.#motion);
+    // Without a gap before it, a change is taken to be half motion.
+    const motion = this.#motion.length > 0 ? Math.max(...this.#motion) : change / 2;
     const standsOut = change > motion ? 1 - motion / change : 0;
     const amount = Math.min(1, change / FULL_CHANGE);
     const structure = 1 - Math.max(0, similarity(previous.luma, current.luma));
     const score = (standsOut * amount * (structure + colorDistance(previous.colors, current.colors))) / 2;
     const cut = score > this.#threshold;
-    this.#motion = cut ? [] : [...this.#motion, change].slice(-MEMORY);
+    // A cut says nothing of the new shot's motion; only the gap right behind it must differ, or it was all motion.
+    if (cut || this.#cut) this.#motion = [];
+    this.#motion = [...this.#motion, change].slice(-MEMORY);
+    this.#cut = cut;
     return { score, cut };
   }
 }

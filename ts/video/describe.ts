@@ -41,8 +41,6 @@ export function describeVideo(
     options.warn(`${path} does not state its colour matrix; ${MATRIX_NAMES[matrix]} is assumed, as players do.`);
   }
   const interlaced = frame.hasFlags(av.AV_FRAME_FLAG_INTERLACED);
-  const { rotation, mirrored } = displayMatrix(av, stream, frame);
-  if (mirrored) options.warn(`${path} is to be shown mirrored, which is not kept.`);
   const videos = format.streams.filter(
     (other) =>
       other.codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && !other.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC),
@@ -61,7 +59,7 @@ export function describeVideo(
     bitDepth,
     alpha,
     interlaced,
-    rotation,
+    rotation: displayRotation(av, stream, frame),
     sampleAspect: fromAvRational(stream.sampleAspectRatio) ?? fromAvRational(frame.sampleAspectRatio) ?? rational(1),
     color,
     codec: av.avGetCodecName(stream.codecpar.codecId) ?? decoder.name ?? 'unknown',
@@ -83,12 +81,10 @@ export function streamDuration(av: Av, stream: Stream): Rational | undefined {
 }
 
 /** The clockwise turn in degrees of the 3x3 matrix (16.16 fixed point) that says how to show the pictures. */
-function displayMatrix(av: Av, stream: Stream, frame: AvFrame): { rotation: number; mirrored: boolean } {
-  const bytes =
+function displayRotation(av: Av, stream: Stream, frame: AvFrame): number {
+  const matrix =
     stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX) ?? frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX);
-  if (!bytes || bytes.length < 36) return { rotation: 0, mirrored: false };
-  const at = (index: number) => bytes.readInt32LE(index * 4);
-  const [a, b, c, d] = [at(0), at(1), at(3), at(4)];
-  const degrees = Math.round((Math.atan2(b, a) * 180) / Math.PI);
-  return { rotation: (degrees + 360) % 360, mirrored: a * d - b * c < 0 };
+  if (!matrix || matrix.length < 36) return 0;
+  const degrees = Math.round((Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI);
+  return (degrees + 360) % 360;
 }
