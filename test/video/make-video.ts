@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Stream } from 'node-av';
 import { type Av, checkAv, loadAv } from '../../ts/video/av.js';
+import { displayMatrix } from '../../ts/video/display-matrix.js';
 
 /** A folder of this process's own, removed when it ends. */
 export function temporaryFolder(): string {
@@ -85,7 +86,7 @@ export async function makeVideo(path: string, recipe: VideoRecipe = {}): Promise
   stream.timeBase = context.timeBase;
   stream.avgFrameRate = context.framerate;
   check(stream.codecpar.fromContext(context), 'parameters');
-  if (recipe.rotation) stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, rotationMatrix(recipe.rotation));
+  if (recipe.rotation) stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, displayMatrix(recipe.rotation));
   check(await format.openOutput(), 'open');
   check(await format.writeHeader(av.Dictionary.fromObject({ ...recipe.formatOptions })), 'header');
   for (const one of audio) await writeSilence(av, format, one);
@@ -159,14 +160,4 @@ async function writeSilence(av: Av, format: FormatContext, stream: Stream): Prom
     checkAv(av, await format.interleavedWriteFrame(packet), 'VIDEO_UNWRITABLE', 'audio');
   }
   packet.free();
-}
-
-/** The 3x3 display matrix (16.16, last column 2.30) of a clockwise turn. */
-function rotationMatrix(degrees: number): Buffer {
-  const cos = Math.round(Math.cos((degrees * Math.PI) / 180) * 65536);
-  const sin = Math.round(Math.sin((degrees * Math.PI) / 180) * 65536);
-  const matrix = Buffer.alloc(36);
-  for (const [index, value] of [cos, sin, 0, -sin, cos, 0, 0, 0, 1 << 30].entries())
-    matrix.writeInt32LE(value, index * 4);
-  return matrix;
 }
