@@ -3,6 +3,8 @@ export { FlavrError, type FlavrErrorCode } from './errors.js';
 export type { Frame, FrameFormat, PixelFormat } from './frame.js';
 export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/config.js';
 export type { Lowering, Precision } from './model/graph-spec.js';
+export type { ModelOptions } from './model/infer.js';
+export { loadModel } from './model/load.js';
 export type {
   CallOptions,
   Cuts,

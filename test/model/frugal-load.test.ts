@@ -61,7 +61,7 @@ test('a 480 MB checkpoint with optimizer state takes little more memory than its
   const { bytes, peak } = JSON.parse(output) as { bytes: number; peak: number };
   const round = (value: number) => Math.round(value / MB);
   console.log(
-    `NOTE loading a ${Math.round(size)} MB checkpoint with ${round(bytes)} MB of weights: peak ${round(peak)} MB resident`,
+    `\nNOTE loading a ${Math.round(size)} MB checkpoint with ${round(bytes)} MB of weights: peak ${round(peak)} MB resident`,
   );
   assert.is(round(bytes), 160);
   assert.ok(peak < bytes + 160 * MB, `peak ${round(peak)} MB`);

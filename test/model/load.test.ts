@@ -6,11 +6,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FlavrError } from '../../ts/errors.js';
 import { BUNDLED_MODELS, bundledPath, DEFAULT_MODEL, openBundled } from '../../ts/model/bundled.js';
+import type { WeightsModel } from '../../ts/model/config.js';
 import { loadModel } from '../../ts/model/load.js';
 import { GOLDENS, readGolden, ruleWeights } from '../support/goldens.js';
 import { floats, legacyFile, tensor } from '../support/torch-files.js';
 
 const test = suite('loadModel');
+const loadWeights = async (nameOrPath: string) => (await loadModel(nameOrPath)) as WeightsModel;
 const folder = mkdtempSync(join(tmpdir(), 'flavr-load-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
@@ -26,7 +28,9 @@ async function refusal(promise: Promise<unknown>): Promise<FlavrError> {
 
 test('the three files of a model give equal configurations, tensors and hashes', async () => {
   const [reference, ...others] = await Promise.all(
-    ['weights.safetensors', 'legacy.pth', 'zip.pth'].map((extension) => loadModel(`${GOLDENS}/tiny8-k8.${extension}`)),
+    ['weights.safetensors', 'legacy.pth', 'zip.pth'].map((extension) =>
+      loadWeights(`${GOLDENS}/tiny8-k8.${extension}`),
+    ),
   );
   const golden = await readGolden('tiny8-k8');
   const weights = ruleWeights(golden.tensors);
@@ -52,13 +56,13 @@ test('another model has another hash', async () => {
 test('the content decides the format, not the extension', async () => {
   const path = join(folder, 'weights.pth');
   copyFileSync(`${GOLDENS}/tiny8-k2.weights.safetensors`, path);
-  const model = await loadModel(path);
+  const model = await loadWeights(path);
   assert.is(model.name, 'weights.pth');
   assert.is(model.config.factor, 2);
 });
 
 test('the default model is bundled, loads by name and blends', async () => {
-  const model = await loadModel(DEFAULT_MODEL);
+  const model = await loadWeights(DEFAULT_MODEL);
   assert.is(model.name, 'mini-2x');
   assert.is(model.config.residual, 'blend');
   assert.is(model.decidedBy.residual, 'metadata');

@@ -1,4 +1,7 @@
 import type { CommandLoaders } from './run.js';
 
 /** Every command of `flavr`, in the order in which `flavr help` lists them. */
-export const COMMANDS: CommandLoaders = new Map([]);
+export const COMMANDS: CommandLoaders = new Map([
+  ['inspect', async () => (await import('./inspect.js')).inspect],
+  ['models', async () => (await import('./models.js')).models],
+]);

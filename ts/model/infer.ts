@@ -6,11 +6,11 @@ import { expectedTensors, skipWidths } from './layout.js';
 /** What a caller may state of a model whose file does not tell it. */
 export interface ModelOptions {
   /** add or none, where decoder and skip widths are equal; default add. */
-  readonly fusion?: Fusion;
+  readonly fusion?: Fusion | undefined;
   /** stride or pool, where the decoder doubles time; with trilinear upsampling also none, the default. */
-  readonly temporal?: TemporalReduction;
+  readonly temporal?: TemporalReduction | undefined;
   /** Default mean, as published. */
-  readonly residual?: Residual;
+  readonly residual?: Residual | undefined;
 }
 
 /** Shapes of a checkpoint's tensors under upstream's names, and its metadata. */

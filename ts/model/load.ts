@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
 import { BUNDLED_MODELS, bundledNames, openBundled } from './bundled.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
-import { openCheckpointFrom } from './checkpoint/open.js';
-import { invalid, openSource } from './checkpoint/source.js';
-import type { ModelConfig, Tensor, WeightsModel } from './config.js';
+import { type ModelFormat, openCheckpointFrom, sniff } from './checkpoint/open.js';
+import { type ByteSource, invalid, openSource } from './checkpoint/source.js';
+import type { Model, ModelConfig, Tensor, WeightsModel } from './config.js';
 import { inferModel, type ModelOptions } from './infer.js';
 import { upstreamNames } from './names.js';
 
@@ -19,24 +20,36 @@ import { upstreamNames } from './names.js';
  * what was expected; `CHECKPOINT_UNSAFE` for a pickle that names anything but tensors and plain values; `BAD_ARGUMENT` for
  * an option that contradicts the file.
  * @example
- * const model = await loadModel('FLAVR_2x.pth');
- * console.log(model.config.factor, model.decidedBy.fusion);
+ * const model = await loadModel('FLAVR_2x.pth', { residual: 'mean' });
+ * const flavr = await Interpolator.open({ model, width: 1280, height: 720 });
  */
-export async function loadModel(nameOrPath: string, options: ModelOptions = {}): Promise<WeightsModel> {
+export async function loadModel(nameOrPath: string, options: ModelOptions = {}): Promise<Model> {
+  const { source, name } = await openModelFile(nameOrPath);
+  const checkpoint = await openCheckpointFrom(source);
+  try {
+    return await readModel(checkpoint, options, name);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The format of a model's file, from its first bytes; undefined if they fit none. */
+export async function modelFormat(nameOrPath: string): Promise<ModelFormat | undefined> {
+  const { source } = await openModelFile(nameOrPath);
+  return sniff(source).finally(() => source.close());
+}
+
+/** The file behind a model's name, and the name that the model is to have. */
+async function openModelFile(nameOrPath: string): Promise<{ source: ByteSource; name: string }> {
   const bundled = BUNDLED_MODELS.find(({ name }) => name === nameOrPath);
-  if (!bundled && !existsSync(nameOrPath)) {
+  if (bundled) return { source: await openBundled(bundled), name: bundled.name };
+  if (!existsSync(nameOrPath)) {
     throw new FlavrError(
       'MODEL_NOT_FOUND',
       `${nameOrPath} is neither a file nor a bundled model. Bundled models: ${bundledNames()}.`,
     );
   }
-  const source = bundled ? await openBundled(bundled) : await openSource(nameOrPath);
-  const checkpoint = await openCheckpointFrom(source);
-  try {
-    return await readModel(checkpoint, options, bundled?.name);
-  } finally {
-    await checkpoint.close();
-  }
+  return { source: await openSource(nameOrPath), name: basename(nameOrPath) };
 }
 
 /**

@@ -32,8 +32,11 @@ export async function openCheckpointFrom(source: ByteSource): Promise<Checkpoint
   }
 }
 
+/** The formats of models, a checkpoint's or a graph's. */
+export type ModelFormat = Checkpoint['format'] | 'onnx';
+
 /** What kind of model file the first bytes announce. */
-export async function sniff(source: ByteSource): Promise<Checkpoint['format'] | 'onnx' | undefined> {
+export async function sniff(source: ByteSource): Promise<ModelFormat | undefined> {
   const start = await readBytes(source, 0, Math.min(source.size, 9), 'its first bytes');
   if (start.subarray(0, 4).toString('latin1') === 'PK\x03\x04') return 'torch-zip';
   if (start[0] === 0x80) return 'torch-legacy';
