@@ -6,6 +6,7 @@ import { openCheckpointFrom } from '../../ts/model/checkpoint/open.js';
 import { readModel } from '../../ts/model/load.js';
 import { GOLDENS } from '../support/goldens.js';
 import { memorySource } from '../support/memory-source.js';
+import { safetensorsOf } from '../support/safetensors-file.js';
 import { floats, legacyFile, tensor, zipFile } from '../support/torch-files.js';
 
 const test = suite('damaged files');
@@ -33,21 +34,14 @@ const root = new Map([
   ],
 ]);
 
-function safetensorsFile(): Buffer {
-  const header = Buffer.from(
-    JSON.stringify({
-      __metadata__: { residual: 'mean' },
-      'a.weight': { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] },
-      'b.weight': { dtype: 'F16', shape: [1], data_offsets: [24, 26] },
-    }),
-  );
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  return Buffer.concat([length, header, Buffer.alloc(26)]);
-}
+const header = {
+  __metadata__: { residual: 'mean' },
+  'a.weight': { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] },
+  'b.weight': { dtype: 'F16', shape: [1], data_offsets: [24, 26] },
+};
 
 const SMALL = {
-  safetensors: safetensorsFile(),
+  safetensors: safetensorsOf(header, new Uint8Array(26)),
   'zip torch.save': zipFile(root, storages),
   'zip64 torch.save': zipFile(root, storages, true),
   'legacy torch.save': legacyFile(root, storages),

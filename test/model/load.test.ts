@@ -9,6 +9,8 @@ import { BUNDLED_MODELS, bundledPath, DEFAULT_MODEL, openBundled } from '../../t
 import type { WeightsModel } from '../../ts/model/config.js';
 import { loadModel } from '../../ts/model/load.js';
 import { GOLDENS, readGolden, ruleWeights } from '../support/goldens.js';
+import { mmagicName } from '../support/mmagic.js';
+import { safetensorsFile } from '../support/safetensors-file.js';
 import { floats, legacyFile, tensor } from '../support/torch-files.js';
 
 const test = suite('loadModel');
@@ -43,6 +45,13 @@ test('the three files of a model give equal configurations, tensors and hashes',
       assert.ok(Buffer.from(other.tensors.get(name)!.data.buffer).equals(Buffer.from(data.buffer)), name);
     }
   }
+});
+
+test("a model under MMagic's names gives the same tensors", async () => {
+  const reference = await loadWeights(`${GOLDENS}/tiny8-k8.zip.pth`);
+  const path = join(folder, 'mmagic.safetensors');
+  writeFileSync(path, safetensorsFile(new Map([...reference.tensors].map(([name, t]) => [mmagicName(name), t]))));
+  assert.is((await loadWeights(path)).hash, reference.hash);
 });
 
 test('another model has another hash', async () => {

@@ -2,19 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { upstreamName, upstreamNames } from '../../ts/model/names.js';
 import { readGolden } from '../support/goldens.js';
+import { mmagicName } from '../support/mmagic.js';
 
 const test = suite('tensor names');
-
-/** How MMagic calls a tensor of upstream's. */
-function mmagicName(name: string): string {
-  const part = (index: string) => (index === '0' ? 'conv' : 'bn');
-  return `generator.${name
-    .replace(/^encoder\.stem\.(\d)\./, (_, index) => `encoder.stem_layer.${part(index)}.`)
-    .replace(/^(encoder\..*\.(?:conv1|conv2|downsample))\.(\d)\./, (_, before, index) => `${before}.${part(index)}.`)
-    .replace(/^decoder\.(\d)\./, 'decoder.layer$1.')
-    .replace(/^feature_fuse\.conv\.(\d)\./, (_, index) => `feature_fuse.${part(index)}.`)
-    .replace(/^outconv\./, 'conv_last.')}`;
-}
 
 for (const golden of ['r18-k8', 'r18-k2-batchnorm', 'r18-k2-upsample', 'r34-k2']) {
   test(`MMagic's names for every tensor of ${golden} map to upstream's`, async () => {

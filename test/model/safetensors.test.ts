@@ -7,17 +7,11 @@ import { FlavrError } from '../../ts/errors.js';
 import { openSafetensors } from '../../ts/model/checkpoint/safetensors.js';
 import { openSource } from '../../ts/model/checkpoint/source.js';
 import { GOLDENS, readGolden, readMetricGoldens, ruleWeights } from '../support/goldens.js';
+import { safetensorsOf } from '../support/safetensors-file.js';
 
 const test = suite('safetensors');
 const folder = mkdtempSync(join(tmpdir(), 'flavr-safetensors-'));
 test.after(() => rmSync(folder, { recursive: true }));
-
-function encode(header: unknown, data: Uint8Array = new Uint8Array(0)): Buffer {
-  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
-  const prefix = Buffer.alloc(8);
-  prefix.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([prefix, json, data]);
-}
 
 async function open(bytes: Uint8Array) {
   const path = join(folder, 'case.safetensors');
@@ -56,7 +50,7 @@ test('every float type is read as float32', async () => {
     c: { dtype: 'F16', shape: [3], data_offsets: [12, 18] },
     d: { dtype: 'BF16', shape: [], data_offsets: [18, 20] },
   };
-  const checkpoint = await open(encode(header, data));
+  const checkpoint = await open(safetensorsOf(header, data));
   assert.equal([...(await checkpoint.read('a'))], [Math.fround(-0.1)]);
   assert.equal([...(await checkpoint.read('b'))], [1.5]);
   assert.equal([...(await checkpoint.read('c'))], [-2, 2 ** -24, Number.POSITIVE_INFINITY]);
@@ -69,7 +63,7 @@ test('names, shapes and metadata come from the header', async () => {
     __metadata__: { residual: 'blend' },
     w: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
   };
-  const checkpoint = await open(encode(header, new Uint8Array(8)));
+  const checkpoint = await open(safetensorsOf(header, new Uint8Array(8)));
   assert.equal(checkpoint.metadata, { residual: 'blend' });
   assert.equal([...checkpoint.tensors.keys()], ['w']);
   assert.equal(checkpoint.tensors.get('w')!.shape, [2, 1]);
@@ -77,7 +71,9 @@ test('names, shapes and metadata come from the header', async () => {
 });
 
 test('a tensor of integers is listed but not read as weights', async () => {
-  const checkpoint = await open(encode({ n: { dtype: 'I64', shape: [], data_offsets: [0, 8] } }, new Uint8Array(8)));
+  const checkpoint = await open(
+    safetensorsOf({ n: { dtype: 'I64', shape: [], data_offsets: [0, 8] } }, new Uint8Array(8)),
+  );
   assert.is(checkpoint.tensors.get('n')!.dtype, 'I64');
   try {
     await checkpoint.read('n');
@@ -93,13 +89,13 @@ test('an absurd header length is refused before it is read', async () => {
 });
 
 test('a truncated file is refused, naming the tensor that is cut', async () => {
-  const bytes = encode({ w: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } }, new Uint8Array(15));
+  const bytes = safetensorsOf({ w: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } }, new Uint8Array(15));
   assert.match(await refusal(bytes), 'the tensor w should be the 16 bytes');
 });
 
 test('a header that is cut, no JSON or no object is refused', async () => {
-  assert.match(await refusal(encode('{"a"')), 'no JSON');
-  assert.match(await refusal(encode('[1]')), 'no JSON object');
+  assert.match(await refusal(safetensorsOf('{"a"')), 'no JSON');
+  assert.match(await refusal(safetensorsOf('[1]')), 'no JSON object');
   assert.match(await refusal(Buffer.from('1000000000000000', 'hex')), 'the header');
 });
 
@@ -114,12 +110,26 @@ test('a tensor whose type, shape or range is senseless is refused by name', asyn
     [{ data_offsets: [0, 8] }, /tensor w is F32 of shape \[1\]/],
     [{ data_offsets: [4, 0] }, /tensor w is F32 of shape \[1\]/],
   ] as const) {
-    assert.match(await refusal(encode({ w: { ...entry, ...change } }, new Uint8Array(16))), expected);
+    assert.match(await refusal(safetensorsOf({ w: { ...entry, ...change } }, new Uint8Array(16))), expected);
+  }
+});
+
+test('tensors that overlap, leave a gap or leave bytes over are refused', async () => {
+  const entry = (begin: number) => ({ dtype: 'F32', shape: [1], data_offsets: [begin, begin + 4] });
+  const tensors = { a: entry(0), b: entry(4) };
+  const checkpoint = await open(safetensorsOf({ b: entry(4), a: entry(0) }, new Uint8Array(8)));
+  await checkpoint.close();
+  for (const [header, bytes, expected] of [
+    [{ a: entry(0), b: entry(2) }, 6, /tensor b should begin at byte 4 of the data, not 2/],
+    [{ a: entry(0), b: entry(8) }, 12, /tensor b should begin at byte 4 of the data, not 8/],
+    [tensors, 9, /1 bytes of its data belong to no tensor/],
+  ] as const) {
+    assert.match(await refusal(safetensorsOf(header, new Uint8Array(bytes))), expected);
   }
 });
 
 test('metadata that is no table of strings is refused', async () => {
-  assert.match(await refusal(encode({ __metadata__: { a: 1 } })), '__metadata__');
+  assert.match(await refusal(safetensorsOf({ __metadata__: { a: 1 } })), '__metadata__');
 });
 
 test('the goldens hold frames, outputs and taps of the stated shapes', async () => {

@@ -8,10 +8,10 @@ export interface ExpectedTensor {
 }
 
 /** Stages of the decoder that double height and width; the others keep the size. */
-export const UP_STAGES: readonly number[] = [1, 2, 4];
+const UP_STAGES: readonly number[] = [1, 2, 4];
 
 /** Spatial stride of the first block of each encoder stage. */
-export const STAGE_STRIDES = [1, 2, 2, 1] as const;
+const STAGE_STRIDES = [1, 2, 2, 1] as const;
 
 /** Channels of the encoder's activations that decoder stages 0 … 3 take in: layer3, layer2, layer1, stem. */
 export function skipWidths({ widths: { stem, stages } }: ModelConfig): readonly [number, number, number, number] {

@@ -47,7 +47,23 @@ export async function readSafetensorsHeader(
     if (name === '__metadata__') metadata = metadataOf(source.name, entry);
     else tensors.set(name, tensorOf(source, name, entry, PREFIX + length));
   }
+  checkCoverage(source, tensors, PREFIX + length);
   return { tensors, metadata };
+}
+
+/** The format wants the data divided among the tensors without overlap, gap or rest: anything else is damage. */
+function checkCoverage(source: ByteSource, tensors: ReadonlyMap<string, StoredTensor>, dataStart: number): void {
+  let end = dataStart;
+  for (const [name, { offset, bytes }] of [...tensors].sort(
+    ([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes,
+  )) {
+    if (offset !== end) {
+      const [wanted, found] = [end - dataStart, offset - dataStart];
+      throw invalid(source.name, `the tensor ${name} should begin at byte ${wanted} of the data, not ${found}`);
+    }
+    end += bytes;
+  }
+  if (end !== source.size) throw invalid(source.name, `${source.size - end} bytes of its data belong to no tensor`);
 }
 
 function parseHeader(file: string, bytes: Buffer): object {
