@@ -305,7 +305,7 @@ def config_of(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = 
 
 
 def build(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> Flavr:
-    """The network that a state dict describes, with its weights; every tensor must be used and every weight be there."""
+    """The network that a state dict describes, with its weights; none may be missing or left over."""
     model = Flavr(config_of(state, metadata))
     model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=True)
     return model

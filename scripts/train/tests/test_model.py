@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import rule
 import torch
+from safetensors import safe_open
+
+import rule
 import weights
 from model import Config, Flavr, build, channels_last, config_of, start_at_base
-from safetensors import safe_open
 
 GOLDENS = Path(__file__).parents[3] / "test/fixtures/goldens"
 FULL = sorted(GOLDENS.glob("r*.safetensors"))

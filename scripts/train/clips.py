@@ -1,0 +1,214 @@
+"""Where training frames come from: folders of videos or of frames, Vimeo-90K septuplets, GoPro."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from PIL import Image
+
+VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts", ".y4m", ".gif"}
+IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+THUMBNAIL = (64, 36)
+
+Box = tuple[int, int, int, int]  # top, left, height, width
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One video file, or the images of one folder in order."""
+
+    name: str  # path below the data's root, with forward slashes
+    files: tuple[Path, ...]
+    trusted: bool = False  # cut into shots by its publisher: never scanned
+
+    @property
+    def is_video(self) -> bool:
+        return self.files[0].suffix.lower() in VIDEO
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one pass over a clip found out."""
+
+    frames: int
+    height: int
+    width: int
+    motion: tuple[float, ...] | None  # mean |difference| of each two consecutive thumbnails, 1.0 = white to black
+
+
+class ClipError(Exception):
+    """A clip that cannot be used; the message says why."""
+
+
+def find_clips(root: Path) -> list[Clip]:
+    """All clips below `root`; the layout is told from what is there."""
+    if not root.is_dir():
+        raise ClipError(f"expected a folder of clips, found none at {root}")
+    if (root / "sep_trainlist.txt").is_file():
+        return list(septuplets(root))
+    if (root / "train").is_dir() and any((root / "train").glob("GOPR*")):
+        return list(gopro(root / "train"))
+    return list(plain(root))
+
+
+def septuplets(root: Path) -> Iterator[Clip]:
+    """Vimeo-90K: the sequences of its training list; the test list is never opened."""
+    for line in (root / "sep_trainlist.txt").read_text().split():
+        yield Clip(line, tuple(root / "sequences" / line / f"im{n}.png" for n in range(1, 8)), trusted=True)
+
+
+def gopro(train: Path) -> Iterator[Clip]:
+    """GoPro's training folders: sharp frames, beside the images or in a folder `sharp`."""
+    for folder in sorted(path for path in train.glob("GOPR*") if path.is_dir()):
+        images = images_in(folder / "sharp" if (folder / "sharp").is_dir() else folder)
+        if images:
+            yield Clip(folder.name, images, trusted=True)
+
+
+def plain(root: Path) -> Iterator[Clip]:
+    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path.suffix.lower() in VIDEO:
+                yield Clip(path.relative_to(root).as_posix(), (path,))
+        if images := images_in(folder):
+            yield Clip(folder.relative_to(root).as_posix(), images)
+
+
+def images_in(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE))
+
+
+def decode(path: Path) -> Iterator[np.ndarray]:
+    """Every frame of a video as uint8 [H, W, 3], RGB."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ClipError("it has no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            for frame in container.decode(stream):
+                yield frame.to_ndarray(format="rgb24")
+    except av.error.FFmpegError as error:
+        raise ClipError(f"it cannot be decoded: {error}") from None
+
+
+def load_image(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+class Footage:
+    """A scanned clip, read frame by frame: a video's frames from the cache, images from where they are."""
+
+    def __init__(self, clip: Clip, facts: Facts, cached: Path | None) -> None:
+        self.clip, self.facts, self._cached = clip, facts, cached
+        self._map: np.ndarray | None = None
+
+    @property
+    def cheap(self) -> bool:
+        """Whether reading a box costs no decoding."""
+        return self._cached is not None
+
+    def read(self, indices: Sequence[int], box: Box) -> np.ndarray:
+        """uint8 [len(indices), height, width, 3]."""
+        top, left, height, width = box
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        if self._cached is None:
+            return np.stack([load_image(self.clip.files[i])[rows, columns] for i in indices])
+        if self._map is None:
+            self._map = np.load(self._cached, mmap_mode="r")
+        return np.stack([self._map[i, rows, columns] for i in indices])
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_map": None}  # every worker opens the file itself
+
+
+def scan(clip: Clip, cache: Path) -> Footage:
+    """Decode a clip once: its facts, and for a video its frames, both kept in `cache` for the next time."""
+    if clip.trusted:
+        height, width = load_image(clip.files[0]).shape[:2]
+        return Footage(clip, Facts(len(clip.files), height, width, None), None)
+    base = cache / fingerprint(clip)
+    facts_file = base.with_suffix(".json")
+    frames_file = base.with_suffix(".npy") if clip.is_video else None
+    if facts_file.is_file() and (frames_file is None or frames_file.is_file()):
+        facts = json.loads(facts_file.read_text())
+        return Footage(clip, Facts(**{**facts, "motion": tuple(facts["motion"])}), frames_file)
+    frames = decode(clip.files[0]) if clip.is_video else map(load_image, clip.files)
+    facts = record(frames, frames_file)
+    facts_file.write_text(json.dumps(asdict(facts)))
+    return Footage(clip, facts, frames_file)
+
+
+def fingerprint(clip: Clip) -> str:
+    """Changes when the clip does."""
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in clip.files]
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:32]
+
+
+def record(frames: Iterable[np.ndarray], target: Path | None) -> Facts:
+    """Measure the motion between frames, and write them to an array file, one after the other."""
+    if target is None:
+        return watch(frames, None)
+    partial = target.with_suffix(".partial")
+    try:
+        with open(partial, "wb") as file:
+            facts = watch(frames, file)
+            file.seek(0)
+            file.write(array_header(facts.frames, (facts.height, facts.width, 3)))
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return facts
+
+
+def watch(frames: Iterable[np.ndarray], file: BinaryIO | None) -> Facts:
+    """The facts of a clip; its pixels go to `file`, after a header that is still to be filled in."""
+    count, motion, shape, last = 0, [], None, None
+    for frame in frames:
+        if shape and frame.shape != shape:
+            raise ClipError(f"frame {count} is {frame.shape[1]}x{frame.shape[0]}, the first {shape[1]}x{shape[0]}")
+        if file and shape is None:
+            file.write(array_header(0, frame.shape))
+        if file:
+            file.write(np.ascontiguousarray(frame).data)
+        small = np.asarray(Image.fromarray(frame).resize(THUMBNAIL, Image.Resampling.BOX), np.float32) / 255
+        if last is not None:
+            motion.append(float(np.abs(small - last).mean()))
+        count, shape, last = count + 1, frame.shape, small
+    if shape is None:
+        raise ClipError("it has no frames")
+    return Facts(count, shape[0], shape[1], tuple(motion))
+
+
+def array_header(count: int, shape: tuple[int, ...]) -> bytes:
+    """An .npy header of fixed length for uint8 [count, *shape]."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count:>12}, {', '.join(map(str, shape))})}}"
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n"
+
+
+def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Footage], dict[str, str]]:
+    """Scan clips in worker processes; returns the usable ones in order, and the others' names with the reason."""
+    cache.mkdir(parents=True, exist_ok=True)
+    good: list[Footage] = []
+    bad: dict[str, str] = {}
+    with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
+        jobs = [(clip, pool.submit(scan, clip, cache)) for clip in clips]
+        for clip, job in jobs:
+            try:
+                good.append(job.result())
+            except (ClipError, OSError) as error:
+                bad[clip.name] = str(error)
+                warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)
+    return good, bad

@@ -1,0 +1,54 @@
+"""The run's figures as CSV, and a plot of them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+COLUMNS = ("step", "seconds", "lr", "loss", "skipped", "psnr", "ssim", "blend_psnr", "nearest_psnr")
+
+
+@dataclass
+class Curves:
+    """Rows of COLUMNS in `path`, one for each validation; a field that was not measured is empty."""
+
+    path: Path
+
+    def rows(self) -> list[dict[str, str]]:
+        if not self.path.is_file():
+            return []
+        with open(self.path, newline="") as file:
+            return list(csv.DictReader(file))
+
+    def keep_until(self, step: int) -> None:
+        """Drop rows that a resumed run will write again."""
+        self._write([row for row in self.rows() if int(row["step"]) <= step])
+
+    def add(self, **row: float | None) -> None:
+        text = {name: "" if row.get(name) is None else f"{row[name]:.8g}" for name in COLUMNS}
+        self._write([*self.rows(), text])
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        with open(self.path, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def plot(self, target: Path) -> None:
+        rows = self.rows()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        steps = [int(row["step"]) for row in rows]
+        left.plot(steps, [float(row["loss"] or "nan") for row in rows])
+        left.set(title="Training loss (L1)", xlabel="step")
+        for column, label in (("psnr", "model"), ("blend_psnr", "linear blend"), ("nearest_psnr", "nearest frame")):
+            right.plot(steps, [float(row[column] or "nan") for row in rows], label=label)
+        right.set(title="Validation PSNR (dB)", xlabel="step")
+        right.legend()
+        figure.savefig(target)
+        plt.close(figure)

@@ -1,0 +1,155 @@
+"""Training samples by number: sample i of a seed is always the same, whoever draws it and when.
+
+That makes an exact resume a matter of one integer, and the batches independent of workers and of processes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+import procedural
+from augment import Augment
+from clips import Box, ClipError
+from sampling import Window, starts
+from splits import Guarded
+
+RETRIES = 20
+
+Sample = tuple[Tensor, Tensor]  # frames [3, 2C, H, W] and truth [k-1, 3, H, W], float in [0, 1]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How samples are drawn; every number here is a probability, a count or pixels."""
+
+    inputs: int = 4
+    k: int = 2
+    crop: int = 96
+    strides: tuple[int, ...] = (1, 2, 3)
+    procedural: float = 0.25  # share of procedural motion
+    photos: float = 0.5  # share of procedural scenes textured from training frames
+    fastest: float = 32.0  # pixels per gap of a procedural layer
+    candidates: int = 6  # crops among which one is chosen in proportion to the blend's error
+    augment: Augment = field(default_factory=Augment)
+
+
+class TrainingSet(Dataset[Sample]):
+    """An endless set of samples over guarded footage and procedural scenes."""
+
+    def __init__(self, footage: Sequence[Guarded], sampling: Sampling, seed: int, skipped: Path | None = None) -> None:
+        self.footage, self.sampling, self.seed, self.skipped = footage, sampling, seed, skipped
+        self.windows = {stride: self._windows(stride) for stride in sampling.strides}
+        self.windows = {stride: windows for stride, windows in self.windows.items() if len(windows)}
+        if footage and not self.windows and sampling.procedural < 1:
+            span = Window.length(sampling.inputs, sampling.k, min(sampling.strides))
+            raise ClipError(
+                f"no data: no clip has a moving shot of {span} frames and {sampling.crop}x{sampling.crop} pixels "
+                "outside the held-out ranges; give other clips, or train on procedural motion alone (--procedural 1)"
+            )
+
+    def _windows(self, stride: int) -> np.ndarray:
+        """[n, 2]: clip and first frame of every window of this stride."""
+        s, found = self.sampling, []
+        for number, clip in enumerate(self.footage):
+            facts = clip.facts
+            if min(facts.height, facts.width) >= s.crop:
+                first = starts(facts.frames, facts.motion, clip.held_out, s.inputs, s.k, stride)
+                found += [(number, start) for start in first]
+        return np.array(found, np.int32).reshape(-1, 2)
+
+    def unusable(self) -> dict[str, str]:
+        """Clips that no sample can come from, with the reason."""
+        used = {int(number) for windows in self.windows.values() for number in windows[:, 0]}
+        return {
+            clip.footage.clip.name: "held out, too small, too short or still: it has no window to train on"
+            for number, clip in enumerate(self.footage)
+            if number not in used
+        }
+
+    def __getitem__(self, index: int) -> Sample:
+        rng = np.random.default_rng((self.seed, index))
+        invented = not self.windows or rng.random() < self.sampling.procedural
+        frames = self._invent(rng) if invented else self._readable_film(rng)
+        frames = self.sampling.augment(rng, frames, self.sampling.inputs)
+        tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+        inputs = self.sampling.inputs
+        return tensor[:inputs].transpose(0, 1), tensor[inputs:]
+
+    def _readable_film(self, rng: np.random.Generator) -> np.ndarray:
+        """A crop of film; where a frame cannot be read, the clip is listed as skipped and another one drawn."""
+        for _ in range(RETRIES):
+            try:
+                return self._film(rng)
+            except OSError as error:
+                warnings.warn(f"skipped a sample: {error}", stacklevel=2)
+                if self.skipped:
+                    with open(self.skipped, "a") as file:
+                        file.write(f"{error}\n")
+        raise ClipError(f"{RETRIES} clips in a row could not be read; the last lines of {self.skipped} say which")
+
+    def _film(self, rng: np.random.Generator) -> np.ndarray:
+        """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, of the crop that won among the candidates."""
+        places: list[tuple[Guarded, Window, Box]] = []
+        for _ in range(self.sampling.candidates):
+            clip, window = self._window(rng) if not places or places[0][0].cheap else places[0][:2]
+            places.append((clip, window, self._box(rng, clip)))
+        chosen = 0
+        if len(places) > 1:
+            errors = np.array([blend_error(clip.read(window.middle, box)) for clip, window, box in places]) + 1e-3
+            chosen = int(rng.choice(len(places), p=errors / errors.sum()))
+        clip, window, box = places[chosen]
+        return clip.read(window.input_frames + window.target_frames, box)
+
+    def _window(self, rng: np.random.Generator) -> tuple[Guarded, Window]:
+        stride = int(rng.choice(list(self.windows)))
+        number, start = self.windows[stride][rng.integers(len(self.windows[stride]))]
+        return self.footage[number], Window(int(start), stride, self.sampling.inputs, self.sampling.k)
+
+    def _box(self, rng: np.random.Generator, clip: Guarded) -> Box:
+        size = self.sampling.crop
+        top, left = rng.integers(clip.facts.height - size + 1), rng.integers(clip.facts.width - size + 1)
+        return int(top), int(left), size, size
+
+    def _invent(self, rng: np.random.Generator) -> np.ndarray:
+        s = self.sampling
+        photos = []
+        if self.windows and rng.random() < s.photos:
+            for _ in range(3):
+                clip, window = self._window(rng)
+                height, width = clip.facts.height, clip.facts.width
+                side = min(2 * s.crop, height, width)
+                box = (int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)), side, side)
+                photos.append(clip.read([window.start], box)[0])
+        times = [i - (s.inputs // 2 - 1) for i in range(s.inputs)] + [j / s.k for j in range(1, s.k)]
+        return procedural.scene(rng, s.crop, np.array(times, np.float64), s.fastest, photos)
+
+
+def blend_error(middle: np.ndarray) -> float:
+    """Mean |error| of the linear blend, for [before, truth, after]; 1.0 = white for black."""
+    before, truth, after = middle.astype(np.float32) / 255
+    return float(np.abs((before + after) / 2 - truth).mean())
+
+
+class Batches(Sampler[list[int]]):
+    """The numbers of this process's share of the samples, batch after batch, from step `first` on."""
+
+    def __init__(self, batch: int, steps: int, first: int = 0, rank: int = 0, world: int = 1) -> None:
+        if batch % world:
+            raise ValueError(f"a batch of {batch} cannot be shared out over {world} processes evenly")
+        self.batch, self.steps, self.first, self.rank, self.share = batch, steps, first, rank, batch // world
+
+    def __len__(self) -> int:
+        return self.steps - self.first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.steps):
+            start = step * self.batch + self.rank * self.share
+            yield list(range(start, start + self.share))

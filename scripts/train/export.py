@@ -1,0 +1,77 @@
+"""Writes a run's averaged weights as safetensors with the metadata that the package reads and `flavr inspect` prints.
+
+python export.py --checkpoint runs/a/best.pt --data-note "…" --licence MIT -o mini-2x.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from pathlib import Path
+
+import state
+import weights
+from model import Config
+from recipe import Recipe
+
+BLOCKS = {(2, 2, 2, 2): "unet_18", (3, 4, 6, 3): "unet_34"}
+
+
+def describe(config: Config) -> dict[str, str]:
+    """A configuration under upstream's names, and ours for what upstream does not have."""
+    return {
+        "block": BLOCKS.get(config.blocks) or "-".join(map(str, config.blocks)),
+        "encoder": config.encoder,
+        "nf": str(config.stem),
+        "nbr_frame": str(config.inputs),
+        "n_outputs": str(config.factor - 1),
+        "factor": str(config.factor),
+        "joinType": config.fusion,
+        "upmode": config.upsampling,
+        "batchnorm": str(config.batch_norm),
+        "gating": str(config.gating),
+        "temporal": config.temporal,
+        "residual": config.residual,
+    }
+
+
+def commit() -> str:
+    """The commit of the training code, with `+` where it was changed since; empty outside a repository."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip()
+
+
+def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path) -> None:
+    recipe = Recipe.from_json(checkpoint.recipe)
+    metadata = {
+        **describe(checkpoint.config),
+        "objective": "L1",
+        "steps": str(checkpoint.progress.step),
+        "batch": str(recipe.batch),
+        "crop": str(recipe.crop),
+        "commit": commit(),
+        **notes,
+    }
+    tensors = {name: value for name, value in checkpoint.ema.items() if not name.endswith("num_batches_tracked")}
+    weights.write(output, tensors, metadata)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="best.pt or last.pt of a run")
+    parser.add_argument("--data-note", required=True, help="what it was trained on, for the metadata")
+    parser.add_argument("--licence", required=True, help="licence of the weights, for the metadata")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    args = parser.parse_args()
+    notes = {"data": args.data_note, "licence": args.licence}
+    export(state.load(args.checkpoint), notes, args.output)
+
+
+if __name__ == "__main__":
+    main()

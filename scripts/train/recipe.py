@@ -1,0 +1,145 @@
+"""Everything that decides a training run, from the command line or from the run's own file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, fields, replace
+
+from augment import Augment
+from dataset import Sampling
+from model import Config
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run. The help of each option is its field's entry in HELP."""
+
+    # data
+    data: tuple[str, ...] = ()
+    split: str | None = None
+    crop: int = 96
+    strides: tuple[int, ...] = (1, 2, 3)
+    procedural: float = 0.25
+    photos: float = 0.5
+    fastest: float = 32.0
+    candidates: int = 6
+    # network
+    init: str | None = None
+    encoder: str = "r3d"
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    nf: int = 64
+    inputs: int = 4
+    factor: int = 2
+    fusion: str = "concat"
+    upsampling: str = "transpose"
+    batch_norm: bool = False
+    gating: bool = True
+    temporal: str = "none"
+    residual: str = "mean"
+    # optimisation
+    steps: int = 100_000
+    batch: int = 32
+    lr: float = 2e-4
+    schedule: str = "plateau"
+    warmup: int = 500
+    patience: int = 5
+    min_lr: float = 1e-6
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    bf16: bool = True
+    seed: int = 0
+    # watching
+    validate_every: int = 1000
+    validation_gaps: int = 6
+    save_every: int = 500
+
+    def __post_init__(self) -> None:
+        if self.crop < 16 or self.crop % 8:
+            raise ValueError(f"crop must be a multiple of 8 and at least 16; got {self.crop}")
+
+    def sampling(self) -> Sampling:
+        return Sampling(
+            inputs=self.inputs,
+            k=self.factor,
+            crop=self.crop,
+            strides=self.strides,
+            procedural=self.procedural,
+            photos=self.photos,
+            fastest=self.fastest,
+            candidates=self.candidates,
+            augment=Augment(),
+        )
+
+    def config(self) -> Config:
+        """The network of a run that starts from scratch."""
+        return Config.of_width(
+            self.nf,
+            encoder=self.encoder,
+            blocks=self.blocks,
+            inputs=self.inputs,
+            factor=self.factor,
+            fusion=self.fusion,
+            upsampling=self.upsampling,
+            batch_norm=self.batch_norm,
+            gating=self.gating,
+            temporal=self.temporal,
+            residual=self.residual,
+            bias=not self.batch_norm,
+            fuse_bias=not self.batch_norm,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> Recipe:
+        value = json.loads(text)
+        return Recipe(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
+
+
+HELP = {
+    "data": "roots of clips: folders of videos or frames, Vimeo-90K septuplets, GoPro; none: procedural motion alone",
+    "split": "split file: held-out frames, which training refuses and validation measures",
+    "crop": "height and width of a sample, a multiple of 8",
+    "strides": "distances between successive frames of a window, in source frames; larger ones give larger motion",
+    "procedural": "share of procedural motion",
+    "photos": "share of procedural scenes whose layers are textured from training frames",
+    "fastest": "largest speed of a procedural layer in pixels per gap",
+    "candidates": "crops among which one is chosen in proportion to the blend's error; 1: uniform",
+    "init": "weights to start from (the network is theirs; other network options are ignored)",
+    "nf": "width; 64 as published",
+    "inputs": "2C, frames in a window",
+    "factor": "k; the network gives the k-1 frames of the gap",
+    "residual": "what the output is added to: the window's mean colour (published) or the linear blend",
+    "batch": "samples of a step, over all processes",
+    "schedule": "plateau: lr halves after `patience` validations without a better PSNR; cosine: lr falls to min-lr",
+    "warmup": "steps over which lr rises from zero",
+    "ema": "decay of the moving average of the weights, which is validated and exported",
+    "bf16": "autocast to bfloat16 (CPU and CUDA)",
+    "validation_gaps": "gaps measured of each clip named under `select` in the split file",
+}
+CHOICES = {"schedule": ("plateau", "cosine")}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """One option for each field; an option that is not given stays out of the result."""
+    for field in fields(Recipe):
+        flag, default = "--" + field.name.replace("_", "-"), field.default
+        common: dict[str, object] = dict(dest=field.name, default=argparse.SUPPRESS)
+        common["help"] = f"{HELP.get(field.name, '')} (default {default})".strip()
+        if isinstance(default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
+        elif isinstance(default, tuple):
+            kind = type(default[0]) if default else str
+            parser.add_argument(flag, nargs="+", type=kind, **common)
+        else:
+            kind = str if default is None else type(default)
+            parser.add_argument(flag, type=kind, choices=CHOICES.get(field.name), **common)
+
+
+def from_options(options: argparse.Namespace, base: Recipe) -> Recipe:
+    """`base` with the options that were given."""
+    names = {field.name for field in fields(Recipe)}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    return replace(base, **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})

@@ -1,0 +1,79 @@
+"""A run's state on disk: what a resumed run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+import weights
+from model import Config, Flavr
+
+
+@dataclass
+class Progress:
+    """Counters of a run; samples follow from the step alone."""
+
+    step: int = 0
+    skipped: int = 0  # steps left out because a gradient was not finite
+    seconds: float = 0.0  # spent so far, over all sittings
+    best: float = float("-inf")  # PSNR of the best validation
+    stale: int = 0  # validations since then
+    scale: float = 1.0  # of the learning rate, under the plateau schedule
+    loss_sum: float = 0.0  # since the last validation
+    loss_count: int = 0
+
+
+class Ema:
+    """Exponential moving average of the weights, faster at first."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        keep = min(self.decay, (1 + step) / (10 + step))
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                self.state[name].lerp_(tensor, 1 - keep)
+            else:
+                self.state[name].copy_(tensor)
+
+
+def save(path: Path, recipe: str, model: Flavr, ema: Ema, optimizer: Optimizer, progress: Progress) -> None:
+    """Write a checkpoint; the one before stays until this one is complete."""
+    buffer = io.BytesIO()
+    content = dict(
+        recipe=recipe,
+        config=asdict(model.config),
+        model=model.state_dict(),
+        ema=ema.state,
+        optimizer=optimizer.state_dict(),
+        progress=asdict(progress),
+    )
+    torch.save(content, buffer)
+    weights.replace_file(path, buffer.getvalue())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    recipe: str
+    config: Config
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimizer: dict[str, object]
+    progress: Progress
+
+
+def load(path: Path) -> Checkpoint:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    missing = {field.name for field in fields(Checkpoint)} - set(content)
+    if missing:
+        raise ValueError(f"{path} is not a checkpoint of train.py: it lacks {', '.join(sorted(missing))}")
+    config = {name: tuple(value) if isinstance(value, list) else value for name, value in content["config"].items()}
+    return Checkpoint(**{**content, "config": Config(**config), "progress": Progress(**content["progress"])})

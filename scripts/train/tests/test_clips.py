@@ -1,0 +1,75 @@
+"""What counts as a clip, and what is read from it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clips import ClipError, find_clips, scan, scan_all
+from footage import moving, write_images, write_video
+
+
+def test_videos_and_frame_folders_are_found_below_the_root(tmp_path: Path) -> None:
+    write_video(tmp_path / "b.mkv", moving(3))
+    write_images(tmp_path / "deep" / "a", moving(3))
+    (tmp_path / "notes.txt").write_text("no clip")
+    assert [clip.name for clip in find_clips(tmp_path)] == ["b.mkv", "deep/a"]
+
+
+def test_septuplets_are_those_of_the_training_list(tmp_path: Path) -> None:
+    for name in ("00001/0001", "00001/0002"):
+        write_images(tmp_path / "sequences" / name, moving(7), "im{}.png")
+    (tmp_path / "sep_trainlist.txt").write_text("00001/0002\n")
+    (tmp_path / "sep_testlist.txt").write_text("00001/0001\n")
+    (clip,) = find_clips(tmp_path)
+    assert clip.name == "00001/0002"
+    assert [path.name for path in clip.files] == [f"im{n}.png" for n in range(1, 8)]
+
+
+@pytest.mark.parametrize("sharp", ["", "sharp"])
+def test_gopro_is_its_training_folders(tmp_path: Path, sharp: str) -> None:
+    write_images(tmp_path / "train" / "GOPR0001" / sharp, moving(3), "{:06d}.png")
+    write_images(tmp_path / "test" / "GOPR0002" / sharp, moving(3), "{:06d}.png")
+    (clip,) = find_clips(tmp_path)
+    assert (clip.name, len(clip.files)) == ("GOPR0001", 3)
+
+
+def test_missing_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClipError, match="absent"):
+        find_clips(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("kind", ["video", "images"])
+def test_boxes_of_frames_are_read_exactly(tmp_path: Path, kind: str) -> None:
+    frames = moving(9)
+    (tmp_path / "data").mkdir()
+    if kind == "video":
+        write_video(tmp_path / "data" / "a.mkv", frames)
+    else:
+        write_images(tmp_path / "data" / "a", frames)
+    (clip,) = find_clips(tmp_path / "data")
+    footage = scan(clip, tmp_path)
+    assert (footage.facts.frames, footage.facts.height, footage.facts.width) == (9, 48, 48)
+    assert np.array_equal(footage.read([8, 0, 3], (5, 7, 16, 24)), frames[[8, 0, 3], 5:21, 7:31])
+
+
+def test_second_scan_takes_what_the_first_one_left(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", moving(5))
+    (clip,) = find_clips(tmp_path)
+    first = scan(clip, tmp_path)
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.*")}
+    assert scan(clip, tmp_path).facts == first.facts
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.*")} == made
+
+
+def test_unreadable_clips_are_skipped_and_listed(tmp_path: Path) -> None:
+    write_video(tmp_path / "good.mkv", moving(5))
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    write_images(tmp_path / "mixed", moving(2))
+    write_images(tmp_path / "mixed" / "other", moving(1, size=32))
+    (tmp_path / "mixed" / "other" / "0001.png").rename(tmp_path / "mixed" / "0003.png")
+    with pytest.warns(UserWarning, match="skipped"):
+        good, bad = scan_all(find_clips(tmp_path), tmp_path / "cache", 1)
+    assert [footage.clip.name for footage in good] == ["good.mkv"]
+    assert sorted(bad) == ["broken.mp4", "mixed"]
+    assert "32x32" in bad["mixed"]

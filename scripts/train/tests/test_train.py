@@ -1,0 +1,216 @@
+"""Training runs: tiny ones, from the command line's entry, with everything real."""
+
+from __future__ import annotations
+
+import csv
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import state
+import weights
+from footage import moving, write_video
+from model import Config, Flavr
+from processes import Processes
+from recipe import Recipe
+from schedule import learning_rate, note_validation
+from train import Run, TrainingError, main
+
+TRAIN = Path(__file__).parent.parent / "train.py"
+TINY = [
+    "--nf",
+    "2",
+    "--crop",
+    "16",
+    "--batch",
+    "4",
+    "--warmup",
+    "1",
+    "--residual",
+    "blend",
+    "--workers",
+    "0",
+    "--lr",
+    "1e-3",
+]
+
+
+def run(folder: Path, *options: str, tiny: bool = True) -> int:
+    return main(
+        [
+            "--folder",
+            str(folder),
+            "--cache",
+            str(folder.parent / "cache"),
+            *(TINY if tiny else ["--workers", "0"]),
+            *options,
+        ]
+    )
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_resumed_run_ends_exactly_where_an_unbroken_one_does(tmp_path: Path) -> None:
+    assert run(tmp_path / "whole", "--steps", "6") == 0
+    assert run(tmp_path / "broken", "--steps", "3") == 0
+    assert run(tmp_path / "broken", "--resume", "--steps", "6", tiny=False) == 0
+    whole, broken = (state.load(tmp_path / name / "last.pt") for name in ("whole", "broken"))
+    assert whole.progress.step == broken.progress.step == 6
+    assert same(whole.model, broken.model)
+    assert same(whole.ema, broken.ema)
+    assert same(whole.optimizer, broken.optimizer)
+    assert not same(whole.model, whole.ema)
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    steps = ["--steps", "3", "--no-bf16"]
+    assert run(tmp_path / "one", *steps) == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(TRAIN)]
+    command = [*launcher, "--folder", str(tmp_path / "two"), "--cache", str(tmp_path / "cache"), *TINY, *steps]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120)
+    one, two = (state.load(tmp_path / name / "last.pt") for name in ("one", "two"))
+    assert max((one.model[name] - two.model[name]).abs().max() for name in one.model) < 1e-5
+
+
+def test_interruption_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    command = [sys.executable, str(TRAIN), "--folder", str(folder), *TINY, "--steps", "1000000", "--save-every", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (folder / "last.pt").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    step = state.load(folder / "last.pt").progress.step
+    assert run(folder, "--resume", "--steps", str(step + 2), tiny=False) == 0
+    assert state.load(folder / "last.pt").progress.step == step + 2
+
+
+def test_run_stops_and_saves_when_its_time_is_over(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", "--minutes", "0") == 0
+    assert state.load(tmp_path / "a" / "last.pt").progress.step == 1
+
+
+def test_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", "--steps", "2") == 0
+    before = (tmp_path / "a" / "last.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.warns(UserWarning, match="was not saved"):
+            assert run(tmp_path / "a", "--resume", "--steps", "4", tiny=False) == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "a" / "last.pt").read_bytes() == before
+    assert not list((tmp_path / "a").glob(".*"))
+
+
+def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_video(data / "a.mkv", moving(30))
+    write_video(data / "b.mkv", moving(12, seed=1))
+    (data / "broken.mp4").write_bytes(b"nothing")
+    split = tmp_path / "split.json"
+    split.write_text('{"validation": {"b.mkv": null, "a.mkv": [0, 9]}, "select": ["b.mkv"]}')
+    options = ["--data", str(data), "--split", str(split), "--residual", "blend"]
+    options += ["--steps", "4", "--validate-every", "2", "--schedule", "cosine"]
+    with pytest.warns(UserWarning, match="broken.mp4"):
+        assert run(tmp_path / "a", *options) == 0
+    with open(tmp_path / "a" / "curves.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["0", "2", "4"]
+    assert float(rows[0]["psnr"]) == pytest.approx(float(rows[0]["blend_psnr"]), abs=0.05)
+    assert float(rows[0]["blend_psnr"]) > float(rows[0]["nearest_psnr"])
+    assert (tmp_path / "a" / "best.pt").is_file()
+    assert (tmp_path / "a" / "curves.png").stat().st_size > 1000
+    assert [line.split(":")[0] for line in (tmp_path / "a" / "skipped.txt").read_text().splitlines()] == [
+        "broken.mp4",
+        "b.mkv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--resume"], "nothing to resume"),
+        (["--data", "EMPTY"], "no data"),
+        (["--data", "ABSENT"], "found none"),
+        (["--init", "OTHER"], "another variant"),
+        (["--crop", "20"], "multiple of 8"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_run_that_cannot_start_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    weights.write(tmp_path / "OTHER", Flavr(Config.of_width(2, factor=4)).state_dict(), {})
+    (tmp_path / "OTHER").rename(tmp_path / "OTHER.safetensors")
+    places = {"EMPTY": "EMPTY", "ABSENT": "ABSENT", "OTHER": "OTHER.safetensors"}
+    given = [str(tmp_path / places[option]) if option in places else option for option in options]
+    assert run(tmp_path / "a", *given) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_run_is_not_overwritten_by_a_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    assert run(tmp_path / "a", "--steps", "1") == 1
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path) -> Run:
+    recipe = Recipe(nf=4, lr=3e-3, warmup=1, bf16=False)
+    return Run(tmp_path, recipe, Processes(0, 1, torch.device("cpu")), None)
+
+
+def test_loss_falls(tiny_run: Run) -> None:
+    frames = torch.from_numpy(moving(5, 32)).permute(3, 0, 1, 2)[None] / 255
+    inputs, truth = frames[:, :, [0, 1, 3, 4]], frames[:, :, 2][:, None]
+    losses = []
+    for _ in range(40):
+        tiny_run.step(tiny_run.model, inputs, truth)
+        losses.append(tiny_run.progress.loss_sum)
+        tiny_run.progress.loss_sum = 0.0
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_step_without_a_finite_gradient_changes_nothing_and_many_end_the_run(tiny_run: Run) -> None:
+    before = {name: tensor.clone() for name, tensor in tiny_run.model.state_dict().items()}
+    frames, truth = torch.full((1, 3, 4, 16, 16), float("nan")), torch.zeros(1, 1, 3, 16, 16)
+    tiny_run.step(tiny_run.model, frames, truth)
+    assert same(before, dict(tiny_run.model.state_dict()))
+    assert same(before, tiny_run.ema.state)
+    assert tiny_run.progress.skipped == 1
+    with pytest.raises(TrainingError, match="not finite"):
+        for _ in range(30):
+            tiny_run.step(tiny_run.model, frames, truth)
+
+
+def test_learning_rate_warms_up_then_falls_as_a_cosine_to_its_least() -> None:
+    recipe = Recipe(schedule="cosine", lr=1.0, min_lr=0.1, warmup=10, steps=1000)
+    rates = [learning_rate(recipe, state.Progress(step=step)) for step in (0, 9, 500, 1000)]
+    assert rates == pytest.approx([0.1, 1.0, 0.55, 0.1], abs=1e-3)
+
+
+def test_learning_rate_halves_when_validation_stalls() -> None:
+    recipe = Recipe(schedule="plateau", lr=1.0, warmup=0, patience=2)
+    progress = state.Progress()
+    bests = [note_validation(recipe, progress, psnr) for psnr in (30.0, 29.0, 29.5, 31.0)]
+    assert bests == [True, False, False, True]
+    assert learning_rate(recipe, progress) == 0.5

@@ -1,0 +1,157 @@
+"""A model on held-out clips, beside the linear blend and the nearest frame.
+
+Every k-th frame of a clip is kept and the frames between are restored; windows at the ends repeat the edge frame.
+As a command: a model's table, or that of the two baselines alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import metrics
+import weights
+from clips import Box, Clip, Footage, find_clips, scan
+from model import Flavr, build, channels_last
+from splits import Split
+
+# From a window of 2C frames [2C, H, W, 3] to the k-1 frames of its gap, all uint8.
+Method = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Score:
+    psnr: float
+    ssim: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class HeldOutClip:
+    """The frames of one validation range."""
+
+    name: str
+    footage: Footage
+    first: int
+    stop: int
+
+    def gaps(self, k: int, inputs: int, most: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(window, truth) of each gap, or of `most` of them, evenly spread."""
+        box: Box = (0, 0, self.footage.facts.height, self.footage.facts.width)
+        kept = range(self.first, self.stop, k)
+        count = len(kept) - 1
+        chosen = range(count) if most is None or most >= count else np.linspace(0, count - 1, most).round().astype(int)
+        for gap in chosen:
+            around = [min(max(i, 0), count) for i in range(gap - inputs // 2 + 1, gap + inputs // 2 + 1)]
+            window = self.footage.read([kept[i] for i in around], box)
+            yield window, self.footage.read(list(range(kept[gap] + 1, kept[gap + 1])), box)
+
+
+def held_out_clips(root: Path, split: Split, cache: Path) -> list[HeldOutClip]:
+    """The split's validation ranges below `root`, in the split's order."""
+    cache.mkdir(parents=True, exist_ok=True)
+    by_name: dict[str, Clip] = {name: clip for clip in find_clips(root) if (name := split.entry(clip))}
+    if missing := [name for name in split.validation if name not in by_name]:
+        raise ValueError(f"the split holds out clips that are not below {root}: {', '.join(missing)}")
+    clips = []
+    for name in split.validation:
+        footage = scan(by_name[name], cache)
+        first, stop = split.held_out(footage) or (0, 0)
+        clips.append(HeldOutClip(name, footage, first, stop))
+    return clips
+
+
+def blend(k: int) -> Method:
+    """(1-t)*before + t*after, rounded."""
+
+    def method(window: np.ndarray) -> np.ndarray:
+        before, after = window[len(window) // 2 - 1].astype(np.float32), window[len(window) // 2].astype(np.float32)
+        return np.stack([np.rint(before + (after - before) * (j / k)) for j in range(1, k)]).astype(np.uint8)
+
+    return method
+
+
+def nearest(k: int) -> Method:
+    """The nearer of the two middle frames, the earlier at t = 1/2."""
+
+    def method(window: np.ndarray) -> np.ndarray:
+        half = len(window) // 2
+        return np.stack([window[half - 1 if 2 * j <= k else half] for j in range(1, k)])
+
+    return method
+
+
+def pad_to_eight(frames: Tensor) -> Tensor:
+    """[..., H, W] padded at right and bottom to multiples of 8: mirrored, or repeated where too small for that."""
+    height, width = frames.shape[-2:]
+    below, right = -height % 8, -width % 8
+    mode = "reflect" if below < height and right < width else "replicate"
+    flat = frames.reshape(-1, 1, height, width)
+    return F.pad(flat, (0, right, 0, below), mode=mode).reshape(*frames.shape[:-2], height + below, width + right)
+
+
+def network(model: Flavr, device: torch.device, half: bool = False) -> Method:
+    """The model as a method; `half` runs it under bf16 autocast."""
+
+    def method(window: np.ndarray) -> np.ndarray:
+        height, width = window.shape[1:3]
+        frames = torch.from_numpy(window).to(device).float().div(255).permute(3, 0, 1, 2)[None]
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+            out = model(pad_to_eight(frames).contiguous(memory_format=torch.channels_last_3d))[0]
+        return np.stack([metrics.quantise(frame[:, :height, :width]) for frame in out])
+
+    return method
+
+
+def measure(
+    method: Method, clip: HeldOutClip, k: int, inputs: int, most: int | None = None, ssim: bool = True
+) -> Score:
+    """Means over the new frames of a clip."""
+    found = []
+    for window, truth in clip.gaps(k, inputs, most):
+        for made, real in zip(method(window), truth, strict=True):
+            found.append((metrics.psnr(made, real), metrics.ssim_matlab(made, real) if ssim else 0.0))
+    return Score(fmean(p for p, _ in found), fmean(s for _, s in found), len(found))
+
+
+def table(rows: dict[str, Sequence[Score]], names: Sequence[str]) -> str:
+    """Markdown: one row for each method, PSNR / SSIM for each clip and their mean."""
+    lines = ["| | " + " | ".join(names) + " | mean |", "|---" * (len(names) + 2) + "|"]
+    for method, scores in rows.items():
+        mean = Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores), 0)
+        lines.append(f"| {method} | " + " | ".join(f"{s.psnr:.2f} / {s.ssim:.4f}" for s in (*scores, mean)) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="root of the clips")
+    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    parser.add_argument("--model", type=Path, help="weights; without them only the baselines are measured")
+    parser.add_argument("--factor", type=int, default=2, help="k of the baselines where no model is given (default 2)")
+    parser.add_argument("--gaps", type=int, help="measure only this many gaps of each clip, evenly spread")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bf16", action="store_true", help="run the model under bf16 autocast")
+    args = parser.parse_args()
+    k, inputs, methods = args.factor, 4, {}
+    if args.model:
+        model = channels_last(build(*weights.read(args.model))).eval().to(args.device)
+        k, inputs = model.config.factor, model.config.inputs
+        methods[args.model.stem] = network(model, torch.device(args.device), args.bf16)
+    methods |= {"linear blend": blend(k), "nearest frame": nearest(k)}
+    clips = held_out_clips(args.data, Split.load(args.split), args.cache)
+    rows = {name: [measure(method, clip, k, inputs, args.gaps) for clip in clips] for name, method in methods.items()}
+    print(table(rows, [clip.name for clip in clips]))
+
+
+if __name__ == "__main__":
+    main()
