@@ -38,6 +38,8 @@ export interface NativeProbe {
 export interface NativeBuildRequest {
   /** A path, or a bare name for the loader's own search. */
   readonly library: string;
+  /** The GPU to build on and for; TensorRT-RTX ignores it. */
+  readonly device: number;
   /** A serialized ONNX ModelProto; copied before the call returns. */
   readonly model: Uint8Array;
   /** 0 leaves TensorRT's own limit. */

@@ -16,6 +16,8 @@ namespace flavr {
 struct BuildRequest {
   // The TensorRT library: a path, or a bare name for the loader's own search.
   std::string library;
+  // The GPU that TensorRT builds on and for; TensorRT-RTX needs none and ignores it.
+  std::int32_t device = 0;
   // A serialised ONNX ModelProto.
   std::vector<std::byte> model;
   // Most scratch memory a layer may use; 0 leaves TensorRT's own limit.

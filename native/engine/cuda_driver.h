@@ -24,12 +24,35 @@ using GraphExec = struct CUgraphExec_st*;
 
 constexpr Result kSuccess = 0;
 constexpr Result kOutOfMemory = 2;
-constexpr Result kNotReady = 600;
+constexpr unsigned kHostAllocPortable = 1;
 constexpr unsigned kStreamNonBlocking = 1;
+constexpr unsigned kEventBlockingSync = 1;
 constexpr unsigned kEventDisableTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
+constexpr int kMemoryHost = 1;
+constexpr int kMemoryDevice = 2;
 constexpr int kComputeCapabilityMajor = 75;
 constexpr int kComputeCapabilityMinor = 76;
+
+// CUDA_MEMCPY2D.
+struct Copy2D {
+  std::size_t sourceX;
+  std::size_t sourceY;
+  int sourceType;
+  const void* sourceHost;
+  DevicePointer sourceDevice;
+  void* sourceArray;
+  std::size_t sourcePitch;
+  std::size_t targetX;
+  std::size_t targetY;
+  int targetType;
+  void* targetHost;
+  DevicePointer targetDevice;
+  void* targetArray;
+  std::size_t targetPitch;
+  std::size_t widthBytes;
+  std::size_t height;
+};
 
 }  // namespace cuda
 
@@ -48,20 +71,20 @@ struct CudaDriver {
   cuda::Result (*primaryContextRetain)(cuda::Context* context, cuda::Device device);
   cuda::Result (*primaryContextRelease)(cuda::Device device);
   cuda::Result (*contextSetCurrent)(cuda::Context context);
+  cuda::Result (*contextPush)(cuda::Context context);
+  cuda::Result (*contextPop)(cuda::Context* context);
 
   cuda::Result (*memGetInfo)(std::size_t* free, std::size_t* total);
   cuda::Result (*memAlloc)(cuda::DevicePointer* pointer, std::size_t bytes);
   cuda::Result (*memFree)(cuda::DevicePointer pointer);
   cuda::Result (*memHostAlloc)(void** pointer, std::size_t bytes, unsigned flags);
   cuda::Result (*memFreeHost)(void* pointer);
-  cuda::Result (*copyToDevice)(cuda::DevicePointer to, const void* from, std::size_t bytes, cuda::Stream stream);
-  cuda::Result (*copyToHost)(void* to, cuda::DevicePointer from, std::size_t bytes, cuda::Stream stream);
+  cuda::Result (*copy2D)(const cuda::Copy2D* copy, cuda::Stream stream);
   cuda::Result (*copyOnDevice)(cuda::DevicePointer to, cuda::DevicePointer from, std::size_t bytes,
                                cuda::Stream stream);
 
   cuda::Result (*streamCreate)(cuda::Stream* stream, unsigned flags);
   cuda::Result (*streamDestroy)(cuda::Stream stream);
-  cuda::Result (*streamSynchronize)(cuda::Stream stream);
   cuda::Result (*streamWaitEvent)(cuda::Stream stream, cuda::Event event, unsigned flags);
   cuda::Result (*streamBeginCapture)(cuda::Stream stream, int mode);
   cuda::Result (*streamEndCapture)(cuda::Stream stream, cuda::Graph* graph);
@@ -70,7 +93,6 @@ struct CudaDriver {
   cuda::Result (*eventDestroy)(cuda::Event event);
   cuda::Result (*eventRecord)(cuda::Event event, cuda::Stream stream);
   cuda::Result (*eventSynchronize)(cuda::Event event);
-  cuda::Result (*eventQuery)(cuda::Event event);
   cuda::Result (*eventElapsedTime)(float* milliseconds, cuda::Event start, cuda::Event end);
 
   cuda::Result (*graphInstantiate)(cuda::GraphExec* exec, cuda::Graph graph, unsigned long long flags);

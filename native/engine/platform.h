@@ -16,7 +16,7 @@ namespace flavr {
 struct PlatformOptions {
   // `tensorrt` or `tensorrt-rtx`.
   std::string family;
-  // The library to open, as the probe found it; empty: search.
+  // The library to open, as the probe found it.
   std::string library;
 };
 

@@ -9,7 +9,7 @@
 namespace flavr::family {
 
 // Raised with every change of this file, so that files of two builds never mix.
-constexpr uint32_t kInterface = 1;
+constexpr uint32_t kInterface = 2;
 
 struct Span {
   const void* data;
@@ -62,12 +62,60 @@ struct BuildOptions {
 
 enum class BuildOutcome : int32_t { kBuilt, kCancelled, kNoBuilder, kModelRefused, kFailed };
 
+enum class TensorType : int32_t { kUint8, kFloat32, kOther };
+
+constexpr int32_t kMostDimensions = 8;
+
+struct TensorInfo {
+  // Lives as long as the engine.
+  const char* name;
+  bool isInput;
+  TensorType type;
+  int32_t rank;
+  int64_t dimensions[kMostDimensions];
+};
+
+// Runs an engine; one thread at a time. Addresses and streams are the driver's.
+class LoadedContext {
+ public:
+  virtual void setActivationMemory(uint64_t address, uint64_t bytes) noexcept = 0;
+  virtual bool bind(const char* tensor, uint64_t address) noexcept = 0;
+  // `reason` is called only where it fails.
+  virtual bool enqueue(void* stream, Sink& reason) noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+ protected:
+  ~LoadedContext() = default;
+};
+
+// A deserialised engine; outlives its contexts.
+class LoadedEngine {
+ public:
+  virtual int32_t tensorCount() const noexcept = 0;
+  virtual TensorInfo tensor(int32_t index) const noexcept = 0;
+  // Scratch memory of one context.
+  virtual uint64_t activationBytes() const noexcept = 0;
+  // Whether the family replays device graphs of its own.
+  virtual bool replaysGraphs() const noexcept = 0;
+  // A context without scratch memory; null where it fails.
+  virtual LoadedContext* createContext(Sink& reason) noexcept = 0;
+  // The kernels that were compiled on this device so far; nothing where the family compiles none.
+  virtual void saveKernels(Sink& kernels) const noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+ protected:
+  ~LoadedEngine() = default;
+};
+
 // One TensorRT family, compiled against its headers.
 class Family {
  public:
   // Blocks until the engine is built. `engine` and `timingCache` are called only if it was; `reason` otherwise.
   virtual BuildOutcome build(const EntryPoints& library, const BuildOptions& options, BuildObserver& observer,
                              Sink& engine, Sink& timingCache, Sink& reason) noexcept = 0;
+  // Deserialises an engine in the current CUDA context; null where it fails. `kernels`: what saveKernels() gave before.
+  virtual LoadedEngine* load(const EntryPoints& library, const Span& plan, const Span& kernels,
+                             Sink& reason) noexcept = 0;
 
  protected:
   ~Family() = default;

@@ -9,7 +9,7 @@ import { compileLibrary, inChild, temporaryFolder, testWith } from './support.js
 const withAddon = testWith(test, 'addon');
 
 const FUNCTIONS = [
-  ...readFileSync('native/engine/cuda_driver.cpp', 'utf8').matchAll(/binder\.bind\(\S+, "(\w+)"\)/g),
+  ...readFileSync('native/engine/cuda_driver.cc', 'utf8').matchAll(/binder\.bind\(\S+, "(\w+)"\)/g),
 ].map(([, name]) => name!);
 
 /** What the addon reports of a driver made of `bodies`; every other function succeeds and does nothing. */

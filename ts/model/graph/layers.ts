@@ -15,13 +15,17 @@ export const leakyRelu = (b: GraphBuilder, name: string, x: Value): Value =>
 
 /**
  * The factors of a gate from all channels' means [B, C, 1…]. Means and what follows are float32 in every precision: a mean
- * over millions of values loses too much in half.
+ * over millions of values loses too much in half. The 1x1 convolution is a 2-D one in both lowerings, because TensorRT-RTX
+ * has no float32 3-D convolution for compute capability 7.5.
  */
 export function gateFactors(b: GraphBuilder, name: string, mean: Value, kernel: Kernel): Value {
-  const shape = [...kernel.shape.slice(0, 2), ...mean.shape.slice(2).map(() => 1)];
-  const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, shape, kernel.weight);
-  const logits = b.node('Conv', `${name}.logits`, [mean, weight, ...bias(b, kernel, ElementType.float32)], mean.shape);
-  return b.elementwise('Sigmoid', `${name}.factors`, [logits]);
+  const [out, channels] = kernel.shape as [number, number];
+  const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, [out, channels, 1, 1], kernel.weight);
+  const flat = mean.shape.length === 4 ? mean : b.reshape(`${name}.flat`, mean, [mean.shape[0]!, channels, 1, 1]);
+  const inputs = [flat, weight, ...bias(b, kernel, ElementType.float32)];
+  const logits = b.node('Conv', `${name}.logits`, inputs, flat.shape);
+  const factors = b.elementwise('Sigmoid', `${name}.factors`, [logits]);
+  return flat === mean ? factors : b.reshape(`${name}.spread`, factors, mean.shape);
 }
 
 /** A vector with one value for each channel, in the shape that broadcasts over `like`. */

@@ -82,6 +82,7 @@ class BuildWork final : public Work {
 BuildRequest requestFromJs(const Napi::Object& object) {
   BuildRequest request;
   request.library = object.Get("library").As<Napi::String>();
+  request.device = object.Get("device").As<Napi::Number>();
   request.model = bytesFromJs(object.Get("model"));
   request.workspaceBytes = static_cast<uint64_t>(object.Get("workspaceBytes").As<Napi::Number>().Int64Value());
   request.optimizationLevel = object.Get("optimizationLevel").As<Napi::Number>();

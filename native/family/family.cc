@@ -1,6 +1,7 @@
 #include "family/family.h"
 
 #include "family/build.h"
+#include "family/engine.h"
 
 namespace flavr::family {
 
@@ -11,6 +12,10 @@ class ThisFamily final : public Family {
   BuildOutcome build(const EntryPoints& library, const BuildOptions& options, BuildObserver& observer, Sink& engine,
                      Sink& timingCache, Sink& reason) noexcept override {
     return family::build(library, options, observer, engine, timingCache, reason);
+  }
+  LoadedEngine* load(const EntryPoints& library, const Span& plan, const Span& kernels,
+                     Sink& reason) noexcept override {
+    return family::load(library, plan, kernels, reason);
   }
 };
 

@@ -1,25 +1,16 @@
 #include "engine/builder.h"
 
 #include <mutex>
+#include <optional>
 
 #include "engine/build_progress.h"
-#include "engine/cuda_driver.h"
+#include "engine/cuda_context.h"
+#include "engine/sinks.h"
 #include "engine/tensorrt_library.h"
 
 namespace flavr {
 
 namespace {
-
-class BytesSink final : public family::Sink {
- public:
-  void take(const void* data, std::size_t size) noexcept override {
-    const auto* from = static_cast<const std::byte*>(data);
-    bytes.insert(bytes.end(), from, from + size);
-  }
-  std::string text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-  std::vector<std::byte> bytes;
-};
 
 class Observer final : public family::BuildObserver {
  public:
@@ -77,6 +68,14 @@ Result<BuiltEngine> buildEngine(const BuildRequest& request, const BuildHooks& h
                                      {request.timingCache.data(), request.timingCache.size()},
                                      request.computeCapabilities.data(),
                                      request.computeCapabilities.size()};
+  // TensorRT measures kernels on the thread's current device. Without a driver it is left to say so itself.
+  std::optional<CudaContext> context;
+  if (library.value().identity().family != Family::kTensorRtRtx && CudaDriver::load().ok()) {
+    auto retained = CudaContext::retain(request.device);
+    if (!retained.ok()) return std::move(retained).error();
+    context.emplace(std::move(retained).value());
+    context->makeCurrent();
+  }
   Observer observer(hooks);
   BytesSink plan;
   BytesSink timingCache;

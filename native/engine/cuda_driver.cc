@@ -37,17 +37,17 @@ const char* bindAll(CudaDriver& driver, const SharedLibrary& library) noexcept {
   binder.bind(driver.primaryContextRetain, "cuDevicePrimaryCtxRetain");
   binder.bind(driver.primaryContextRelease, "cuDevicePrimaryCtxRelease_v2");
   binder.bind(driver.contextSetCurrent, "cuCtxSetCurrent");
+  binder.bind(driver.contextPush, "cuCtxPushCurrent_v2");
+  binder.bind(driver.contextPop, "cuCtxPopCurrent_v2");
   binder.bind(driver.memGetInfo, "cuMemGetInfo_v2");
   binder.bind(driver.memAlloc, "cuMemAlloc_v2");
   binder.bind(driver.memFree, "cuMemFree_v2");
   binder.bind(driver.memHostAlloc, "cuMemHostAlloc");
   binder.bind(driver.memFreeHost, "cuMemFreeHost");
-  binder.bind(driver.copyToDevice, "cuMemcpyHtoDAsync_v2");
-  binder.bind(driver.copyToHost, "cuMemcpyDtoHAsync_v2");
+  binder.bind(driver.copy2D, "cuMemcpy2DAsync_v2");
   binder.bind(driver.copyOnDevice, "cuMemcpyDtoDAsync_v2");
   binder.bind(driver.streamCreate, "cuStreamCreate");
   binder.bind(driver.streamDestroy, "cuStreamDestroy_v2");
-  binder.bind(driver.streamSynchronize, "cuStreamSynchronize");
   binder.bind(driver.streamWaitEvent, "cuStreamWaitEvent");
   binder.bind(driver.streamBeginCapture, "cuStreamBeginCapture_v2");
   binder.bind(driver.streamEndCapture, "cuStreamEndCapture");
@@ -55,7 +55,6 @@ const char* bindAll(CudaDriver& driver, const SharedLibrary& library) noexcept {
   binder.bind(driver.eventDestroy, "cuEventDestroy_v2");
   binder.bind(driver.eventRecord, "cuEventRecord");
   binder.bind(driver.eventSynchronize, "cuEventSynchronize");
-  binder.bind(driver.eventQuery, "cuEventQuery");
   binder.bind(driver.eventElapsedTime, "cuEventElapsedTime");
   binder.bind(driver.graphInstantiate, "cuGraphInstantiateWithFlags");
   binder.bind(driver.graphLaunch, "cuGraphLaunch");

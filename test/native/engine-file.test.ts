@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Engine, isEngineFile, readEngine, readEngineHeader, writeEngine } from '../../ts/engine/file.js';
+import type { FlavrError } from '../../ts/errors.js';
+import { temporaryFolder } from './support.js';
+
+const folder = temporaryFolder();
+
+const ENGINE: Engine = {
+  header: {
+    model: { name: 'tiny', hash: 'a'.repeat(64), factor: 8 },
+    width: 64,
+    height: 48,
+    factor: 8,
+    inputs: 4,
+    batch: 2,
+    precision: 'fp16',
+    lowering: '3d',
+    form: 'framed',
+    frameStride: 9216,
+    estimate: {
+      parameters: 1,
+      weightBytes: 2,
+      peakActivationBytes: 3,
+      usefulFlops: 4,
+      paperFlops: 5,
+      largestTensor: 6,
+    },
+    family: 'tensorrt-rtx',
+    version: '1.7.1',
+    target: { kind: 'portable' },
+    flavr: '0.1.0',
+  },
+  plan: Uint8Array.from({ length: 5000 }, (_, i) => i * 7),
+};
+
+async function written(name: string): Promise<string> {
+  const path = join(folder, name);
+  await writeEngine(path, ENGINE);
+  return path;
+}
+
+async function refusal(run: Promise<unknown>): Promise<FlavrError> {
+  return run.then(
+    () => assert.unreachable('should have been refused'),
+    (error) => error,
+  );
+}
+
+test('an engine comes back from its file as it was', async () => {
+  const read = await readEngine(await written('whole.engine'));
+  assert.equal(read.header, ENGINE.header);
+  assert.equal(new Uint8Array(read.plan), ENGINE.plan);
+});
+
+test('the header alone is read without the plan', async () => {
+  assert.equal(await readEngineHeader(await written('header.engine')), { ...ENGINE.header, planBytes: 5000 });
+});
+
+test('writing leaves nothing but the file, and replaces an older one', async () => {
+  const place = temporaryFolder();
+  await writeEngine(join(place, 'a.engine'), ENGINE);
+  await writeEngine(join(place, 'a.engine'), { ...ENGINE, plan: new Uint8Array(10) });
+  assert.equal(readdirSync(place), ['a.engine']);
+  assert.is((await readEngine(join(place, 'a.engine'))).plan.length, 10);
+});
+
+test('a file is recognised by its first bytes', async () => {
+  assert.ok(isEngineFile(readFileSync(await written('magic.engine')).subarray(0, 32)));
+  assert.not(isEngineFile(Buffer.from('PK\u0003\u0004 some other file')));
+  assert.not(isEngineFile(new Uint8Array(3)));
+});
+
+test('a missing file is MODEL_NOT_FOUND', async () => {
+  assert.is((await refusal(readEngine(join(folder, 'none.engine')))).code, 'MODEL_NOT_FOUND');
+});
+
+test('every cut of a file is refused', async () => {
+  const path = await written('cut.engine');
+  const { length } = readFileSync(path);
+  for (const size of [length - 1, length - 5000, 300, 20, 19, 5, 0]) {
+    truncateSync(path, size);
+    assert.is((await refusal(readEngineHeader(path))).code, 'ENGINE_INCOMPATIBLE', `${size} bytes`);
+  }
+});
+
+test('a changed plan is refused by its checksum', async () => {
+  const path = await written('changed.engine');
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 100]! ^= 1;
+  writeFileSync(path, bytes);
+  const error = await refusal(readEngine(path));
+  assert.is(error.code, 'ENGINE_INCOMPATIBLE');
+  assert.match(error.message, /checksum.*flavr build/);
+});
+
+test('a header that claims more than the file has takes no memory', async () => {
+  const path = await written('claim.engine');
+  const bytes = readFileSync(path);
+  bytes.writeUInt32LE(0xffffffff, 18);
+  writeFileSync(path, bytes);
+  assert.match((await refusal(readEngineHeader(path))).message, /header claims 4294967295 bytes/);
+});
+
+test('a header of other JSON is refused', async () => {
+  const path = join(folder, 'other.engine');
+  const magic = readFileSync(await written('for-magic.engine')).subarray(0, 18);
+  for (const json of ['null', '[]', '{"width":64}', 'not json']) {
+    const prefix = Buffer.alloc(4);
+    prefix.writeUInt32LE(json.length);
+    writeFileSync(path, Buffer.concat([magic, prefix, Buffer.from(json)]));
+    assert.is((await refusal(readEngineHeader(path))).code, 'ENGINE_INCOMPATIBLE', json);
+  }
+});
+
+test.run();

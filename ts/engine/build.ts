@@ -1,0 +1,223 @@
+import type { BackendName, Progress } from '../backends/backend.js';
+import { abortError, FlavrError, throwIfAborted } from '../errors.js';
+import { type Model, modelFactor, modelInputs } from '../model/config.js';
+import { buildGraph } from '../model/graph/build.js';
+import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
+import { loadNative, type NativeBuildRequest, nativeError } from '../native.js';
+import { packageVersion } from '../package.js';
+import type { Engine, EngineHeader, EngineTarget } from './file.js';
+import { type FoundLibrary, isOf, type ProbeReport, probe, RTX_CAPABILITIES } from './probe.js';
+
+export interface BuildEngineOptions {
+  readonly backend: Exclude<BackendName, 'cpu'>;
+  /** Size of the frames as handed in. */
+  readonly width: number;
+  readonly height: number;
+  /** k: a divisor of the model's factor, greater than 1. Default: the model's factor. */
+  readonly factor?: number | undefined;
+  /** Windows in one run. Default 1. */
+  readonly batch?: number | undefined;
+  /** Default fp16: half the memory, and on tensor cores several times the speed, at no visible loss. */
+  readonly precision?: Precision | 'tf32' | undefined;
+  /** Default 3d, and 2d where a tensor of the 3d graph would have 2^31 elements or more. */
+  readonly lowering?: Lowering | undefined;
+  /** TensorRT-RTX only: the GPUs to build for, such as `['8.9', '12.0']`. Default: an engine for all of them from 8.0 up. */
+  readonly computeCapabilities?: readonly string[] | undefined;
+  /** TensorRT only: the GPU to build on and for, counted from 0. Default 0. */
+  readonly device?: number | undefined;
+  /** Most scratch memory that one layer may use. Default: TensorRT's own limit, all of the GPU's memory. */
+  readonly workspaceBytes?: number | undefined;
+  /** 0 (fastest build) to 5 (most search). Default: TensorRT's own, 3. */
+  readonly optimizationLevel?: number | undefined;
+  /** TensorRT only: what an earlier build on this GPU gave to `onTimingCache`; it shortens this one. */
+  readonly timingCache?: Uint8Array | undefined;
+  readonly onTimingCache?: ((cache: Uint8Array) => void) | undefined;
+  /** A TensorRT library, or a folder with one. Default: `FLAVR_TENSORRT_PATH`, the loader's path, Python's packages. */
+  readonly tensorrtPath?: string | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Something to know that is no failure, such as another lowering than the default. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+// TensorRT's convolutions index with 32 bits; its builders take larger tensors without complaint.
+const MOST_ELEMENTS = 2 ** 31;
+const ADDRESS_ALIGNMENT = 256;
+
+/** Runs the graph builder with the lowering that TensorRT can run. */
+function graphFor(model: Model, options: BuildEngineOptions): BuiltGraph {
+  const { width, height, factor, batch, precision = 'fp16' } = options;
+  const spec: GraphSpec = {
+    width,
+    height,
+    ...(factor !== undefined && { factor }),
+    ...(batch !== undefined && { batch }),
+    precision: precision === 'tf32' ? 'fp32' : precision,
+    // Views of the ring begin at each frame, and TensorRT wants addresses at multiples of 256 bytes.
+    form: (width * height * 3) % ADDRESS_ALIGNMENT === 0 ? 'framed' : 'ring',
+  };
+  const graph = buildGraph(model, { ...spec, lowering: options.lowering ?? '3d' });
+  if (graph.estimate.largestTensor < MOST_ELEMENTS) return graph;
+  const elements = `a tensor of ${graph.estimate.largestTensor} elements, and TensorRT runs fewer than 2^31`;
+  const size = `${width}x${height} with batch ${graph.spec.batch}`;
+  if (options.lowering === undefined && graph.spec.batch === 1) {
+    const other = buildGraph(model, { ...spec, lowering: '2d' });
+    if (other.estimate.largestTensor < MOST_ELEMENTS) {
+      options.onNotice?.(`The 3d graph for ${size} has ${elements}: the 2d lowering is taken instead.`);
+      return other;
+    }
+  }
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `The ${graph.spec.lowering} graph for ${size} has ${elements}. Use the 2d lowering with batch 1, or smaller frames.`,
+  );
+}
+
+function checkOptions(options: BuildEngineOptions): void {
+  const { backend, computeCapabilities = [], workspaceBytes = 0, optimizationLevel = 3, device = 0 } = options;
+  const refuse = (message: string): never => {
+    throw new FlavrError('BAD_ARGUMENT', message);
+  };
+  if (backend !== 'tensorrt' && backend !== 'tensorrt-rtx') {
+    refuse(`Engines are built by the backends tensorrt and tensorrt-rtx; got ${String(backend)}.`);
+  }
+  if (backend === 'tensorrt' && computeCapabilities.length > 0) {
+    refuse('computeCapabilities is for tensorrt-rtx; TensorRT builds for the GPU it runs on.');
+  }
+  const unknown = computeCapabilities.find(
+    (capability) => !(RTX_CAPABILITIES as readonly string[]).includes(capability),
+  );
+  if (unknown !== undefined) {
+    refuse(`TensorRT-RTX builds for compute capability ${RTX_CAPABILITIES.join(', ')}; got ${unknown}.`);
+  }
+  if (!Number.isSafeInteger(workspaceBytes) || workspaceBytes < 0) {
+    refuse(`workspaceBytes must be a whole number of bytes; got ${workspaceBytes}.`);
+  }
+  if (!Number.isInteger(optimizationLevel) || optimizationLevel < 0 || optimizationLevel > 5) {
+    refuse(`optimizationLevel must be from 0 to 5; got ${optimizationLevel}.`);
+  }
+  if (!Number.isInteger(device) || device < 0) refuse(`device must be a whole number from 0 up; got ${device}.`);
+}
+
+/** The library that the backend takes here. Building asks less of the machine than running: RTX needs no GPU. */
+function libraryFor(backend: BuildEngineOptions['backend'], report: ProbeReport): FoundLibrary {
+  const library = report.libraries.find(({ family }) => isOf(backend, family));
+  if (library?.parserProblem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', library.parserProblem);
+  if (library !== undefined) return library;
+  const rejected = report.rejected.map(({ name, problem }) => `${name}: ${problem}`).join('; ');
+  const product = backend === 'tensorrt' ? 'TensorRT' : 'TensorRT-RTX';
+  throw new FlavrError(
+    'BACKEND_UNAVAILABLE',
+    `No usable ${product} library was found${rejected && ` (${rejected})`}. Run "flavr doctor" for the fix.`,
+  );
+}
+
+function targetOf(options: BuildEngineOptions, report: ProbeReport): EngineTarget {
+  const { backend, computeCapabilities = [], device = 0 } = options;
+  if (backend === 'tensorrt-rtx') {
+    return computeCapabilities.length === 0
+      ? { kind: 'portable' }
+      : { kind: 'capabilities', computeCapabilities: [...computeCapabilities].sort() };
+  }
+  if ('problem' in report.driver) throw new FlavrError('BACKEND_UNAVAILABLE', report.driver.problem);
+  const { devices, cudaVersion } = report.driver;
+  const gpu = devices[device];
+  if (gpu === undefined) {
+    throw new FlavrError('BAD_ARGUMENT', `device must be one of the ${devices.length} GPUs here; got ${device}.`);
+  }
+  return { kind: 'device', name: gpu.name, computeCapability: gpu.computeCapability, cudaVersion };
+}
+
+/** Runs the native build, and turns the signal into its cancellation. */
+async function runBuild(request: NativeBuildRequest, options: BuildEngineOptions) {
+  const { onProgress, signal } = options;
+  throwIfAborted(signal);
+  let broken: { readonly cause: unknown } | undefined;
+  const build = loadNative().build(request, (fraction, phase) => {
+    if (broken !== undefined) return;
+    try {
+      onProgress?.({ stage: phase ? `build engine: ${phase}` : 'build engine', fraction });
+    } catch (cause) {
+      // What a callback throws is the call's failure, not the process's.
+      broken = { cause };
+      build.cancel();
+    }
+  });
+  signal?.addEventListener('abort', build.cancel);
+  try {
+    return await build.done;
+  } catch (error) {
+    if (broken !== undefined) throw broken.cause;
+    throw signal?.aborted ? abortError(signal) : nativeError(error);
+  } finally {
+    signal?.removeEventListener('abort', build.cancel);
+  }
+}
+
+/** A compute capability as native code counts it: `8.9` is 89. */
+const capabilityNumber = (capability: string): number => Math.round(Number(capability) * 10);
+
+/**
+ * Builds a TensorRT engine of a model for one frame size, off the JavaScript thread. TensorRT-RTX needs no GPU for it;
+ * TensorRT builds on the GPU that is to run the engine, and takes minutes.
+ *
+ * Resolves with the engine in memory; `writeEngine` makes a file of it that `open({ engine })` takes.
+ * @throws FlavrError `BAD_ARGUMENT`; `BACKEND_UNAVAILABLE` with the fix where the library or driver is missing;
+ * `ENGINE_BUILD_FAILED` with the parser's node and reason, or the builder's; `ABORTED`.
+ *
+ * @example
+ * const engine = await buildEngine(await loadModel('model.pth'), { backend: 'tensorrt-rtx', width: 1280, height: 720 });
+ * await writeEngine('model-720p.engine', engine);
+ */
+export async function buildEngine(model: Model, options: BuildEngineOptions): Promise<Engine> {
+  checkOptions(options);
+  throwIfAborted(options.signal);
+  const report = await probe({ tensorrtPath: options.tensorrtPath });
+  if ('problem' in report.addon) throw new FlavrError('BACKEND_UNAVAILABLE', report.addon.problem);
+  const library = libraryFor(options.backend, report);
+  const target = targetOf(options, report);
+  options.onProgress?.({ stage: 'build graph', fraction: undefined });
+  const graph = graphFor(model, options);
+  const built = await runBuild(
+    {
+      library: library.path,
+      device: options.device ?? 0,
+      model: graph.bytes,
+      workspaceBytes: options.workspaceBytes ?? 0,
+      optimizationLevel: options.optimizationLevel ?? -1,
+      allowTf32: options.precision === 'tf32',
+      timingCache: options.timingCache ?? new Uint8Array(),
+      computeCapabilities: (options.computeCapabilities ?? []).map(capabilityNumber),
+    },
+    options,
+  );
+  if (built.timingCache.length > 0) options.onTimingCache?.(built.timingCache);
+  return { header: headerOf(model, graph, options, built, target), plan: built.plan };
+}
+
+function headerOf(
+  model: Model,
+  graph: BuiltGraph,
+  options: BuildEngineOptions,
+  { family, version }: Pick<EngineHeader, 'family' | 'version'>,
+  target: EngineTarget,
+): EngineHeader {
+  const { width, height, factor, batch, lowering, form } = graph.spec;
+  return {
+    model: { name: model.name, hash: model.hash, factor: modelFactor(model) },
+    width,
+    height,
+    factor,
+    inputs: modelInputs(model),
+    batch,
+    precision: options.precision ?? 'fp16',
+    lowering,
+    form: form === 'ring' ? 'ring' : 'framed',
+    frameStride: graph.frameStride,
+    estimate: graph.estimate,
+    family,
+    version,
+    target,
+    flavr: packageVersion(),
+  };
+}
