@@ -31,6 +31,8 @@ export interface VideoRecipe {
   /** Degrees clockwise. */
   readonly rotation?: number;
   readonly interlaced?: boolean;
+  /** Of the video stream. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Silent audio streams of two seconds in front of the video stream. */
   readonly audio?: number;
   /** Fills the frame's planes. Default: frame i is flat, luma 60 + 4i (grey), alpha 255. */
@@ -86,6 +88,7 @@ export async function makeVideo(path: string, recipe: VideoRecipe = {}): Promise
   stream.timeBase = context.timeBase;
   stream.avgFrameRate = context.framerate;
   check(stream.codecpar.fromContext(context), 'parameters');
+  if (recipe.metadata) stream.metadata = av.Dictionary.fromObject(recipe.metadata);
   if (recipe.rotation) stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, displayMatrix(recipe.rotation));
   check(await format.openOutput(), 'open');
   check(await format.writeHeader(av.Dictionary.fromObject({ ...recipe.formatOptions })), 'header');

@@ -2,39 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FlavrError } from '../../ts/errors.js';
-import { parseRational, type Rational, rational, toNumber } from '../../ts/rational.js';
+import { parseRational, rational, toNumber } from '../../ts/rational.js';
 import { openSource } from '../../ts/video/source.js';
-import type { SourceFrame, SourceOptions, VideoSource } from '../../ts/video/types.js';
 import { makeVideo, paintNoise, temporaryFolder } from './make-video.js';
+import { failure, greyOf, read, times } from './read-video.js';
 
 const folder = temporaryFolder();
 const at = (name: string) => join(folder, name);
-const seconds = (text: string) => parseRational(text, 'seconds');
-
-async function read(
-  path: string,
-  options: SourceOptions = {},
-): Promise<{ source: VideoSource; frames: SourceFrame[] }> {
-  const source = await openSource(path, options);
-  const frames: SourceFrame[] = [];
-  for await (const frame of source.frames()) frames.push(frame);
-  await source.close();
-  return { source, frames };
-}
-
-const times = (frames: readonly SourceFrame[]): Rational[] => frames.map(({ time }) => time);
-
-async function failure(path: string, options: SourceOptions = {}): Promise<FlavrError> {
-  try {
-    await read(path, options);
-  } catch (error) {
-    assert.instance(error, FlavrError);
-    return error as FlavrError;
-  }
-  assert.unreachable('reading succeeded');
-  throw new Error();
-}
+const seconds = (value: number) => parseRational(value, 'seconds');
 
 test('a plain video is described and read frame by frame with exact times', async () => {
   const { source, frames } = await read(await makeVideo(at('plain.mp4')));
@@ -61,7 +36,7 @@ test('a plain video is described and read frame by frame with exact times', asyn
 test('a flat grey picture comes out flat and grey', async () => {
   const { frames } = await read(await makeVideo(at('grey.mp4'), { frames: 3 }));
   for (const [index, { data }] of frames.entries()) {
-    const grey = Math.round(((60 + 4 * index - 16) * 255) / 219);
+    const grey = greyOf(60 + 4 * index);
     assert.ok(
       data.every((value) => value === grey),
       `${data[0]} ${data[1]} ${data[2]}, not ${grey}`,
@@ -129,11 +104,134 @@ test('files without a readable video are refused with a sentence each', async ()
 
 test('a range holds the frames from its start to before its end, the last one cut to it', async () => {
   const path = await makeVideo(at('range.mp4'), { frames: 50 });
-  const { frames } = await read(path, { start: seconds('0.5'), duration: seconds('0.3') });
+  const { frames } = await read(path, { start: seconds(0.5), duration: seconds(0.3) });
   assert.equal(times(frames).map(toNumber), [0.52, 0.56, 0.6, 0.64, 0.68, 0.72, 0.76]);
   assert.equal(frames.at(-1)!.duration, rational(4, 100));
-  const grey = (n: number) => Math.round(((60 + 4 * n - 16) * 255) / 219);
-  assert.is(frames[0]!.data[0], grey(13));
+  assert.is(frames[0]!.data[0], greyOf(60 + 4 * 13));
+});
+
+test('a range beyond the end is refused, saying where the end is', async () => {
+  const path = await makeVideo(at('short.mp4'), { frames: 5 });
+  const { code, message } = await failure(path, { start: seconds(7) });
+  assert.is(code, 'BAD_ARGUMENT');
+  assert.match(message, /start \(7 s\) lies behind the last frame of .*short\.mp4, which is 0\.20 s long/);
+});
+
+test('a range is exact in a file whose clock does not start at 0 and that has no index', async () => {
+  const path = await makeVideo(at('offset.ts'), {
+    frames: Array.from({ length: 100 }, (_, i) => i + 35),
+    encoderOptions: { g: '25' },
+  });
+  const whole = await read(path);
+  const origin = whole.frames[0]!.time;
+  assert.ok(origin.num > 0n);
+  const { source, frames } = await read(path, { start: seconds(2), duration: seconds(1) });
+  assert.equal(times(frames), times(whole.frames.slice(50, 75)));
+  assert.equal(
+    frames.map(({ data }) => data[0]),
+    whole.frames.slice(50, 75).map(({ data }) => data[0]),
+  );
+  assert.equal(source.range?.start, frames[0]!.time);
+});
+
+test('a stream without timestamps is counted, with a warning', async () => {
+  const { source, frames } = await read(await makeVideo(at('raw.h264'), { frames: 4 }));
+  assert.equal(
+    times(frames),
+    [0, 1, 2, 3].map((n) => rational(n, 25)),
+  );
+  assert.match(source.warnings.join(), /has no timestamps; 25 frames per second are assumed/);
+});
+
+test('inputFps replaces the timestamps', async () => {
+  const path = await makeVideo(at('recount.mkv'), { frames: [0, 40, 100, 130], timeBase: [1, 1000] });
+  const { source, frames } = await read(path, { inputFps: rational(10), start: seconds(0.1) });
+  assert.equal(
+    times(frames),
+    [1, 2, 3].map((n) => rational(n, 10)),
+  );
+  assert.equal(source.info.frameRate, rational(10));
+});
+
+test('further audio streams are no obstacle', async () => {
+  const { source, frames } = await read(await makeVideo(at('sounds.mkv'), { audio: 2, frames: 10 }));
+  assert.is(frames.length, 10);
+  assert.equal(
+    source.warnings.filter((warning) => !/colour matrix/.test(warning)),
+    [],
+  );
+});
+
+test('a playlist is refused, whatever its name, and what it names is not opened', async () => {
+  const target = await makeVideo(at('target.mp4'));
+  writeFileSync(at('list.m3u8'), `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://${target}\n#EXT-X-ENDLIST\n`);
+  writeFileSync(at('list.mp4'), `ffconcat version 1.0\nfile '${target}'\n`);
+  for (const name of ['list.m3u8', 'list.mp4']) {
+    const { code, message } = await failure(at(name));
+    assert.is(code, 'VIDEO_UNREADABLE');
+    assert.match(message, /holds no video itself/);
+  }
+});
+
+test('a name with a percent sign is a name, not a pattern', async () => {
+  const { frames } = await read(await makeVideo(at('50%d.mp4'), { frames: 2 }));
+  assert.is(frames.length, 2);
+});
+
+test('a stated size beyond any video is refused before memory is taken', async () => {
+  const bytes = readFileSync(await makeVideo(at('huge.mp4')));
+  const entry = bytes.indexOf('avc1', bytes.indexOf('stsd'));
+  bytes.writeUInt16BE(65_535, entry + 28);
+  bytes.writeUInt16BE(65_535, entry + 30);
+  writeFileSync(at('huge.mp4'), bytes);
+  const { code, message } = await failure(at('huge.mp4'));
+  assert.is(code, 'VIDEO_UNSUPPORTED');
+  assert.match(message, /65535x65535/);
+});
+
+test('an aborted signal ends opening and reading with ABORTED', async () => {
+  const path = await makeVideo(at('abort.mp4'), { frames: 50 });
+  assert.is((await failure(path, { signal: AbortSignal.abort() })).code, 'ABORTED');
+  const controller = new AbortController();
+  const source = await openSource(path, { signal: controller.signal });
+  let count = 0;
+  try {
+    for await (const _ of source.frames()) if (++count === 3) controller.abort();
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as { code: string }).code, 'ABORTED');
+  }
+  assert.ok(count < 8, 'no more came than was decoded ahead');
+  await source.close();
+});
+
+test('a source may be closed while it is being read, twice, and unread', async () => {
+  const path = await makeVideo(at('close.mp4'), { frames: 50 });
+  const source = await openSource(path);
+  const frames = source.frames()[Symbol.asyncIterator]();
+  await frames.next();
+  const outcomes = [1, 2, 3, 4].map(() =>
+    frames
+      .next()
+      .then(() => 'settled')
+      .catch(({ code }) => code),
+  );
+  await Promise.all([source.close(), source.close()]);
+  assert.ok((await Promise.all(outcomes)).includes('DISPOSED'));
+  await (await openSource(path)).close();
+});
+
+test('frames are decoded ahead by a few only', async () => {
+  const path = await makeVideo(at('ahead.mp4'), { frames: 200, width: 640, height: 480 });
+  const source = await openSource(path);
+  const before = process.memoryUsage().arrayBuffers;
+  for await (const _ of source.frames()) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    break;
+  }
+  const held = (process.memoryUsage().arrayBuffers - before) / (640 * 480 * 3);
+  assert.ok(held < 8, `${held} frames`);
+  await source.close();
 });
 
 test.run();

@@ -38,7 +38,7 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
     const rate = options.inputFps ?? (raw.origin ? undefined : divide(rational(1), raw.nominalDuration));
     let { info } = raw;
     if (info.alpha) {
-      const alpha = await hasTransparency(timedFrames(raw, rate, options, warn));
+      const alpha = await hasTransparency(timedFrames(raw, rate, options, warn).frames);
       await raw.close();
       raw = await open(alpha);
       info = { ...info, alpha };
@@ -47,7 +47,7 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
     if (rate && !options.inputFps && info.kind !== 'images') {
       warn(`${path} has no timestamps; ${toNumber(rate)} frames per second are assumed. Set inputFps (--input-fps).`);
     }
-    const frames = timedFrames(raw, rate, options, warn);
+    const { frames, end } = timedFrames(raw, rate, options, warn);
     const first = await frames.next();
     if (first.done) {
       const length = info.duration ? `, which is ${toNumber(info.duration).toFixed(2)} s long` : '';
@@ -56,7 +56,8 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
         `start (${toNumber(options.start ?? ZERO)} s) lies behind the last frame of ${path}${length}.`,
       );
     }
-    return new Source(path, raw, info, warnings, first.value, frames);
+    const range = options.start || options.duration ? { start: first.value.time, end } : undefined;
+    return new Source({ path, info, warnings, range }, raw, first.value, frames);
   } catch (error) {
     await raw.close();
     throw error;
@@ -83,21 +84,21 @@ class Source implements VideoSource {
   readonly path: string;
   readonly info: VideoInfo;
   readonly warnings: readonly string[];
+  readonly range: VideoSource['range'];
   readonly #raw: RawVideo;
   readonly #first: SourceFrame;
   #rest: AsyncGenerator<SourceFrame, void, undefined> | undefined;
 
   constructor(
-    path: string,
+    facts: Pick<VideoSource, 'path' | 'info' | 'warnings' | 'range'>,
     raw: RawVideo,
-    info: VideoInfo,
-    warnings: readonly string[],
     first: SourceFrame,
     rest: AsyncGenerator<SourceFrame, void, undefined>,
   ) {
-    this.path = path;
-    this.info = info;
-    this.warnings = warnings;
+    this.path = facts.path;
+    this.info = facts.info;
+    this.warnings = facts.warnings;
+    this.range = facts.range;
     this.#raw = raw;
     this.#first = first;
     this.#rest = rest;
@@ -124,7 +125,7 @@ async function openRaw(path: string, options: RawVideoOptions): Promise<RawVideo
   return folder ? ImageFolder.open(path, options) : FileVideo.open(path, options);
 }
 
-/** The frames of the range that the options name, exactly dated. */
+/** The frames of the range that the options name, exactly dated, and where that range ends. */
 function timedFrames(raw: RawVideo, rate: Rational | undefined, options: SourceOptions, warn: (text: string) => void) {
   const start = options.start ?? ZERO;
   const from = rate || !raw.origin ? start : add(raw.origin, start);
@@ -132,11 +133,11 @@ function timedFrames(raw: RawVideo, rate: Rational | undefined, options: SourceO
   if (rate) {
     const { num, den } = multiply(start, rate);
     const skip = Number((num + den - 1n) / den);
-    return cutRange(countFrames(raw.frames({ skip }), rate, skip), from, end);
+    return { frames: cutRange(countFrames(raw.frames({ skip }), rate, skip), from, end), end };
   }
   const frames = raw.frames(start.num > 0n ? { time: from } : { skip: 0 });
   const onRepair = () => warn('Some timestamps are missing or out of order; evenly spaced ones take their place.');
-  return cutRange(dateFrames(frames, raw.nominalDuration, onRepair), from, end);
+  return { frames: cutRange(dateFrames(frames, raw.nominalDuration, onRepair), from, end), end };
 }
 
 /** Whether any pixel of the range is not opaque. */

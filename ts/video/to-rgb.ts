@@ -37,6 +37,8 @@ export class RgbConverter {
     const { rgb } = pixelFormatTraits(this.#av.avGetPixFmtName(frame.format as never) ?? '');
     frame.colorSpace = (rgb ? MATRIX_RGB : matrix) as typeof frame.colorSpace;
     frame.colorRange = (rgb ? RANGE_FULL : range) as typeof frame.colorRange;
+    // Lines are taken as they lie, so that the way back meets the same chroma; telling fields apart is the deinterlacer's.
+    frame.clearFlags(this.#av.AV_FRAME_FLAG_INTERLACED);
     // Light is not touched: primaries and transfer stay the source's.
     this.#target.colorPrimaries = frame.colorPrimaries;
     this.#target.colorTrc = frame.colorTrc;

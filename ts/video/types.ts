@@ -62,6 +62,12 @@ export interface VideoSource {
   readonly info: VideoInfo;
   /** Sentences for people: reduced bit depth, interlaced content, guessed values. May grow while reading. */
   readonly warnings: readonly string[];
+  /**
+   * The part that is read, on the source's own clock: from the first frame that comes to where the range was said to end
+   * (exclusive). Undefined if neither `start` nor `duration` was given.
+   */
+  readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
+  /** May be called once. */
   frames(): AsyncIterable<SourceFrame>;
   close(): Promise<void>;
 }

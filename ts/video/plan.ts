@@ -1,0 +1,73 @@
+import { FlavrError } from '../errors.js';
+import { divide, multiply, parseRational, type Rational, rational, subtract, toNumber } from '../rational.js';
+import { DEFAULT_SCENE_THRESHOLD } from './cuts.js';
+import type { InterpolateVideoOptions } from './options.js';
+import type { SinkOptions, VideoSource } from './types.js';
+
+/** What becomes of a video's frames: each gap divided in k, or instants at a rate; then everything times `slow`. */
+export interface Steps {
+  readonly k: number | undefined;
+  readonly fps: Rational | undefined;
+  readonly slow: number;
+}
+
+/**
+ * Reads `k`, `fps` and `slow`; undefined if none is given, which means the model's own factor.
+ * @throws FlavrError `BAD_ARGUMENT`
+ */
+export function requestedSteps({ k, fps, slow, audio }: InterpolateVideoOptions): Steps | undefined {
+  const given = Object.entries({ k, fps, slow }).filter(([, value]) => value !== undefined);
+  if (given.length > 1) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `Only one of k, fps and slow can be given; got ${given.map(([name]) => name).join(' and ')}.`,
+    );
+  }
+  for (const [name, value] of [['k', k] as const, ['slow', slow] as const]) {
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
+      throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number of 1 or more; got ${value}.`);
+    }
+  }
+  if (audio !== undefined && slow === undefined) {
+    throw new FlavrError('BAD_ARGUMENT', 'audio says what becomes of the sound in slow motion; give slow with it.');
+  }
+  if (fps !== undefined) {
+    const rate = typeof fps === 'object' ? fps : parseRational(fps, 'fps');
+    if (rate.num <= 0n) throw new FlavrError('BAD_ARGUMENT', `fps must be more than 0; got ${toNumber(rate)}.`);
+    return { k: undefined, fps: rate, slow: 1 };
+  }
+  if (slow !== undefined) return { k: slow, fps: undefined, slow };
+  return k === undefined ? undefined : { k, fps: undefined, slow: 1 };
+}
+
+/** @throws FlavrError `BAD_ARGUMENT` */
+export function sceneThreshold({ sceneThreshold: value }: InterpolateVideoOptions): number | 'off' {
+  if (value === undefined) return DEFAULT_SCENE_THRESHOLD;
+  if (value === 'off' || (value >= 0 && value <= 1)) return value;
+  throw new FlavrError('BAD_ARGUMENT', `sceneThreshold must be a number from 0 to 1, or 'off'; got ${value}.`);
+}
+
+/** The rate to declare for the output, and the step of its clock where one is known. */
+export function outputClock(
+  info: VideoSource['info'],
+  { k, fps, slow }: Steps,
+): Pick<SinkOptions, 'frameRate' | 'timeBase'> {
+  if (fps) return { frameRate: fps, timeBase: undefined };
+  const factor = divide(rational(k ?? 1), rational(slow));
+  return {
+    frameRate: info.frameRate && multiply(info.frameRate, factor),
+    timeBase: info.timeBase && divide(info.timeBase, factor),
+  };
+}
+
+/** How many frames will come out, as far as the container tells; exact only if it is. */
+export function expectedFrames(
+  { info, range }: Pick<VideoSource, 'info' | 'range'>,
+  { k, fps }: Steps,
+): number | undefined {
+  const length = range?.end ? subtract(range.end, range.start) : info.duration;
+  if (fps) return length && Math.ceil(toNumber(multiply(length, fps)));
+  const counted = range ? undefined : info.frameCount;
+  const frames = counted ?? (length && info.frameRate && Math.round(toNumber(multiply(length, info.frameRate))));
+  return frames && (Math.max(1, frames) - 1) * (k ?? 1) + 1;
+}
