@@ -169,7 +169,7 @@ export class FileVideo implements RawVideo {
     }
     const frame = this.#frame;
     frame.pts = frame.bestEffortTimestamp;
-    if (frame.hasFlags(AV_FRAME_FLAG_CORRUPT)) this.#damaged += 1;
+    if (frame.hasFlags(AV_FRAME_FLAG_CORRUPT) || frame.decodeErrorFlags !== 0) this.#damaged += 1;
     if (frame.hasFlags(AV_FRAME_FLAG_INTERLACED) && !this.#options.deinterlace) {
       this.#options.warn(
         `${this.#path} is interlaced: each frame holds two instants, which the model cannot tell apart. Set deinterlace (--deinterlace).`,
