@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FlavrError } from '../../ts/errors.js';
 import { openSafetensors } from '../../ts/model/checkpoint/safetensors.js';
-import { openSource } from '../../ts/model/checkpoint/source.js';
+import { type ByteSource, openSource, sourceOf } from '../../ts/model/checkpoint/source.js';
 import { GOLDENS, readGolden, readMetricGoldens, ruleWeights } from '../support/goldens.js';
 import { safetensorsOf } from '../support/safetensors-file.js';
 
@@ -82,6 +82,26 @@ test('a tensor of integers is listed but not read as weights', async () => {
     assert.match((error as Error).message, 'the tensor n should hold floats but is I64');
   }
   await checkpoint.close();
+});
+
+test('tensors beyond the fourth gigabyte are found', async () => {
+  const [before, count] = [5 * 2 ** 30, 2];
+  const head = safetensorsOf({
+    big: { dtype: 'U8', shape: [before], data_offsets: [0, before] },
+    far: { dtype: 'F32', shape: [count], data_offsets: [before, before + 8] },
+  });
+  const offsets: number[] = [];
+  const source: ByteSource = {
+    ...sourceOf('huge', head),
+    size: head.length + before + 8,
+    async readInto(target, offset) {
+      if (offset < head.length) target.set(head.subarray(offset, offset + target.length));
+      else offsets.push(offset);
+    },
+  };
+  const checkpoint = await openSafetensors(source);
+  assert.is((await checkpoint.read('far')).length, count);
+  assert.equal(offsets, [head.length + before]);
 });
 
 test('an absurd header length is refused before it is read', async () => {

@@ -68,11 +68,15 @@ export async function readModel(
   const tensors = new Map<string, Tensor>();
   for (const [upstream, own] of names) {
     const data = await checkpoint.read(own);
-    if (!data.every(Number.isFinite))
-      throw invalid(checkpoint.name, `the tensor ${own} holds a value that is not finite`);
+    if (!allFinite(data)) throw invalid(checkpoint.name, `the tensor ${own} holds a value that is not finite`);
     tensors.set(upstream, { shape: shapes.get(upstream)!, data });
   }
   return { kind: 'weights', config, decidedBy, tensors, name, hash: hashOf(config, tensors), metadata };
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (const value of values) if (!Number.isFinite(value)) return false;
+  return true;
 }
 
 /** Upstream's names with the checkpoint's own ones. */

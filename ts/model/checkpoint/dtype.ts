@@ -19,15 +19,12 @@ export const FLOAT_DTYPES: ReadonlySet<DType> = new Set<DType>(['F64', 'F32', 'F
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
-/** Whether `value` is a list of dimensions whose product is an exact integer. */
-export function isShape(value: unknown): value is number[] {
-  return (
-    Array.isArray(value) &&
-    value.length <= 8 &&
-    value.every((side) => Number.isSafeInteger(side) && side >= 0) &&
-    Number.isSafeInteger(elementCount(value))
-  );
-}
+/** Whether `value` is an exact whole number from 0: a size or an offset. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Whether `value` is a list of dimensions with a product that is an exact integer. */
+export const isShape = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= 8 && value.every(isCount) && isCount(elementCount(value));
 
 /**
  * Little-endian floating-point elements as float32 (float64 is rounded). `bytes` must start at a multiple of the element

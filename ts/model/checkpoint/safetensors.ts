@@ -1,5 +1,5 @@
 import { type Checkpoint, floatTensor, type TensorInfo } from './checkpoint.js';
-import { DTYPE_BYTES, type DType, decodeFloats, elementCount, isShape } from './dtype.js';
+import { DTYPE_BYTES, type DType, decodeFloats, elementCount, isCount, isShape } from './dtype.js';
 import { type ByteSource, checkRange, invalid, readBytes } from './source.js';
 
 /** Real headers take about a hundred bytes per tensor; anything near this is no header. */
@@ -90,7 +90,7 @@ function tensorOf(source: ByteSource, name: string, entry: unknown, dataStart: n
     throw invalid(source.name, `the tensor ${name} has the unknown type ${brief(dtype)}`);
   }
   if (!isShape(shape)) throw invalid(source.name, `the tensor ${name} has no sensible shape: ${brief(shape)}`);
-  if (!isShape(range) || range.length !== 2) {
+  if (!Array.isArray(range) || range.length !== 2 || !range.every(isCount)) {
     throw invalid(source.name, `the tensor ${name} should have two data_offsets, not ${brief(range)}`);
   }
   const [begin, end] = range as [number, number];

@@ -1,5 +1,5 @@
 import type { TensorInfo } from './checkpoint.js';
-import { type DType, elementCount, isShape } from './dtype.js';
+import { type DType, elementCount, isCount, isShape } from './dtype.js';
 import { PickleGlobal, type PickleHost, PickleObject, type PickleValue } from './pickle.js';
 import { invalid } from './source.js';
 
@@ -112,7 +112,7 @@ export function torchHost(file: string, storages: Map<string, StorageRef>): Pick
       const [kind, type, key, , elements, view] = Array.isArray(id) ? id : [];
       const plain =
         kind === 'storage' && type instanceof StorageType && typeof key === 'string' && (view ?? null) === null;
-      if (!plain || typeof elements !== 'number' || !Number.isSafeInteger(elements) || elements < 0) {
+      if (!plain || !isCount(elements)) {
         throw invalid(file, 'its pickle refers to a storage in a form that torch.save does not write');
       }
       const known = storages.get(key);
@@ -133,16 +133,16 @@ export function torchHost(file: string, storages: Map<string, StorageRef>): Pick
  */
 export function layoutOf(file: string, name: string, { args }: TensorRef): TensorLayout {
   const [storage, offset, shape, strides] = args;
-  if (!(storage instanceof StorageRef && isShape(shape) && isShape([offset]) && Array.isArray(strides))) {
+  if (!(storage instanceof StorageRef && isShape(shape) && isCount(offset) && Array.isArray(strides))) {
     throw invalid(file, `the tensor ${name} is described in a form that torch.save does not write`);
   }
-  if (strides.length !== shape.length || !strides.every((stride) => isShape([stride]))) {
+  if (strides.length !== shape.length || !strides.every(isCount)) {
     throw invalid(
       file,
       `the tensor ${name} of shape [${shape}] should have ${shape.length} strides, whole numbers from 0`,
     );
   }
-  const layout = { dtype: storage.dtype, shape, storage, offset: offset as number, strides: strides as number[] };
+  const layout = { dtype: storage.dtype, shape, storage, offset, strides };
   const count = elementCount(shape);
   if (count > storage.elements || layout.offset + spanOf(layout) > storage.elements) {
     throw invalid(
