@@ -1,6 +1,7 @@
 export type { BackendName, Progress, SessionStats } from './backends/backend.js';
 export { FlavrError, type FlavrErrorCode } from './errors.js';
 export type { Frame, FrameFormat, PixelFormat } from './frame.js';
+export { Interpolator } from './interpolator.js';
 export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/config.js';
 export type { Lowering, Precision } from './model/graph-spec.js';
 export type { ModelOptions } from './model/infer.js';

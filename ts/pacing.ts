@@ -61,7 +61,8 @@ export class RatePacing implements Pacing {
   #next = 0n;
 
   constructor(rate: Rational, factors: readonly number[]) {
-    if (rate.num <= 0n) throw new FlavrError('BAD_ARGUMENT', 'The target rate must be greater than 0 frames per second.');
+    if (rate.num <= 0n)
+      throw new FlavrError('BAD_ARGUMENT', 'The target rate must be greater than 0 frames per second.');
     this.factors = factors;
     this.#rate = rate;
     this.#interval = divide(rational(1), rate);

@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import { FlavrError, throwIfAborted } from '../errors.js';
+import { buildGraph } from '../model/graph/build.js';
+import type { BuiltGraph } from '../model/graph-spec.js';
+import { peerProblem } from '../peers.js';
+import type { Backend, Session, SessionOptions } from './backend.js';
+import { checkCpuMemory, estimateCpuMemory } from './cpu-memory.js';
+import { CpuSession } from './cpu-session.js';
+
+/** ONNX Runtime on the CPU: the backend that every machine has. Batches are run one window at a time. */
+export const cpuBackend: Backend = {
+  name: 'cpu',
+
+  async unavailable() {
+    return peerProblem('onnxruntime-node');
+  },
+
+  async openSession(options: SessionOptions): Promise<Session> {
+    const { model, format, factors, precision, lowering = '2d', threads = availableParallelism(), signal } = options;
+    if (precision === 'tf32') {
+      throw new FlavrError('BAD_ARGUMENT', 'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32 and fp16.');
+    }
+    const problem = peerProblem('onnxruntime-node');
+    if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
+    let memoryBytes = 0;
+    const graph = (factor: number): BuiltGraph => {
+      const built = buildGraph(model, {
+        width: format.width,
+        height: format.height,
+        factor,
+        precision,
+        lowering,
+        form: 'framed',
+      });
+      const memory = estimateCpuMemory(built);
+      checkCpuMemory(memory, format, process.availableMemory());
+      memoryBytes += memory.fixed + memory.perFrameSize;
+      return built;
+    };
+    throwIfAborted(signal);
+    const session = new CpuSession({ format, threads, graph, memoryBytes: () => memoryBytes });
+    const onAbort = () => void session.kill();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      for (const [i, factor] of factors.entries()) {
+        options.onProgress?.({ stage: 'load model', fraction: i / factors.length });
+        await session.prepare(factor);
+      }
+      throwIfAborted(signal);
+      return session;
+    } catch (error) {
+      await session.kill();
+      throwIfAborted(signal);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  },
+};

@@ -1,0 +1,45 @@
+import { FlavrError } from '../errors.js';
+import type { Backend, BackendName } from './backend.js';
+import { cpuBackend } from './cpu.js';
+
+/** In the order in which `auto` tries them; the last one runs on every machine once its peer is installed. */
+export const BACKENDS: readonly Backend[] = [absent('tensorrt'), absent('tensorrt-rtx'), cpuBackend];
+
+/** A backend whose sessions this version does not have. */
+function absent(name: BackendName): Backend {
+  const problem = `this version of flavr builds engines for ${name} but cannot run them yet`;
+  return {
+    name,
+    unavailable: async () => problem,
+    openSession: async () => {
+      throw new FlavrError('BACKEND_UNAVAILABLE', `The backend ${name} cannot run: ${problem}. Use backend: 'cpu'.`);
+    },
+  };
+}
+
+export interface Selection {
+  readonly backend: Backend;
+  /** Why the backends before it were passed over. */
+  readonly passedOver: readonly string[];
+}
+
+/**
+ * The backend of that name (whose own error says why it cannot run, when it is opened), or for `auto` the first that can
+ * run here.
+ * @throws FlavrError `PEER_MISSING` if `auto` finds none, with the reason of each; `BAD_ARGUMENT` for an unknown name.
+ */
+export async function selectBackend(name: 'auto' | BackendName, backends = BACKENDS): Promise<Selection> {
+  if (name !== 'auto') {
+    const backend = backends.find((candidate) => candidate.name === name);
+    if (backend) return { backend, passedOver: [] };
+    const names = ['auto', ...backends.map((candidate) => candidate.name)].join(', ');
+    throw new FlavrError('BAD_ARGUMENT', `backend must be one of ${names}; got ${String(name)}.`);
+  }
+  const passedOver: string[] = [];
+  for (const backend of backends) {
+    const problem = await backend.unavailable();
+    if (problem === undefined) return { backend, passedOver };
+    passedOver.push(`${backend.name}: ${problem}`);
+  }
+  throw new FlavrError('PEER_MISSING', `No backend can run here. ${passedOver.join('; ')}`);
+}

@@ -1,0 +1,296 @@
+import type { BackendName, Session, SessionOptions, SessionStats } from './backends/backend.js';
+import { selectBackend } from './backends/select.js';
+import { Dispatcher, type DispatchLimits } from './dispatch.js';
+import { FlavrError, throwIfAborted } from './errors.js';
+import { passesFor, supportedFactors } from './factors.js';
+import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
+import { Lending } from './lending.js';
+import { type Model, modelFactor, modelInputs } from './model/config.js';
+import { loadModel } from './model/load.js';
+import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
+import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
+import { parseRational, type Rational, rational } from './rational.js';
+import { FrameStream, type StreamHost } from './stream.js';
+import { Planner } from './windows.js';
+
+/** The model that is used when none is named. */
+const DEFAULT_MODEL = 'mini-2x';
+
+/**
+ * A model, ready to insert frames between frames of one size. One serves any number of calls and streams at a time: they
+ * share the model's weights and take turns, window by window.
+ *
+ * @example
+ * ```ts
+ * import { Interpolator } from 'flavr';
+ *
+ * const flavr = await Interpolator.open({ width: 640, height: 360 });
+ * const frames = await flavr.interpolate([first, second, third], 2);   // 5 frames; frames[0] === first
+ * await flavr.dispose();
+ * ```
+ */
+export class Interpolator {
+  /** What runs the model. */
+  readonly backend: BackendName;
+  /** Layout of every frame, in and out. */
+  readonly format: FrameFormat;
+  /** m: one pass of the model turns every frame into m. */
+  readonly modelFactor: number;
+  /** Every k that `interpolate`, `stream` and `streamTimed` take besides 1. */
+  readonly factors: readonly number[];
+  readonly #inputs: number;
+  readonly #session: Session;
+  readonly #host: StreamHost;
+  readonly #streams = new Set<FrameStream>();
+  #disposed: Promise<void> | undefined;
+
+  private constructor(session: Session, model: Model, format: FrameFormat, limits: DispatchLimits, copyInput: boolean) {
+    this.#session = session;
+    this.backend = session.backend;
+    this.format = format;
+    this.modelFactor = modelFactor(model);
+    this.factors = supportedFactors(this.modelFactor);
+    this.#inputs = modelInputs(model);
+    this.#host = {
+      session,
+      dispatcher: new Dispatcher(session, limits),
+      lending: new Lending((frame) => session.release(frame)),
+      format,
+      copyInput,
+      // As many as the session can hold, and a batch that is being gathered meanwhile.
+      windowsAhead: limits.batch * (limits.inFlight + 1),
+    };
+  }
+
+  /**
+   * Loads a model and makes it ready for frames of one size.
+   *
+   * @throws FlavrError `BAD_ARGUMENT`; `MODEL_NOT_FOUND`, `CHECKPOINT_INVALID`, `CHECKPOINT_UNSAFE`, `GRAPH_INVALID` for the
+   * model; `UNSUPPORTED_FACTOR` for `k`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it; `OUT_OF_MEMORY`
+   * with the numbers and the largest size that fits; `ABORTED`.
+   * @example
+   * ```ts
+   * await using flavr = await Interpolator.open({ model: 'FLAVR_8x.pth', width: 1280, height: 720, backend: 'cpu', threads: 8 });
+   * ```
+   */
+  static async open(options: OpenOptions): Promise<Interpolator> {
+    const format = frameFormat({ width: options?.width, height: options?.height, pixel: options?.format });
+    const limits: DispatchLimits = {
+      batch: wholeNumber('batch', options.batch, 1, 1, 64),
+      batchWaitMs: wholeNumber('batchWaitMs', options.batchWaitMs, 0, 0, 60_000),
+      inFlight: wholeNumber('inFlight', options.inFlight, 2, 1, 64),
+      maxActive: wholeNumber('maxActive', options.maxActive, 16, 1, 4096),
+      maxQueued: wholeNumber('maxQueued', options.maxQueued, 1024, 0, 1_000_000),
+    };
+    const threads = options.threads === undefined ? undefined : wholeNumber('threads', options.threads, 1, 1, 1024);
+    const device = wholeNumber('device', options.device, 0, 0, 1024);
+    const { signal } = options;
+    throwIfAborted(signal);
+    const { backend, passedOver } = await selectBackend(
+      options.engine === undefined ? (options.backend ?? 'auto') : 'tensorrt',
+    );
+    const { model: named = DEFAULT_MODEL } = options;
+    const model = typeof named === 'string' ? await loadModel(named) : named;
+    throwIfAborted(signal);
+    const factors = [options.k ?? modelFactor(model)].flat().flatMap((k) => passesFor(modelFactor(model), k));
+    const precision = options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16');
+    const sessionOptions: SessionOptions = {
+      ...options,
+      ...limits,
+      model,
+      format,
+      factors: [...new Set(factors)],
+      precision,
+      threads,
+      device,
+    };
+    const session = await backend.openSession(sessionOptions);
+    if (passedOver.length > 0) {
+      const sentence = `flavr runs on the backend ${backend.name} (${passedOver.join('; ')}).`;
+      if (options.onNotice) options.onNotice(sentence);
+      else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
+    }
+    return new Interpolator(session, model, format, limits, options.copyInput ?? false);
+  }
+
+  /**
+   * Multiplies the frames of a clip: N frames give (N-1) * k + 1. The frames handed in come out as the same objects, at
+   * every k-th place, and must not be written, transferred or reused before the promise has settled (unless `copyInput`).
+   *
+   * @param frames each `width * height * 3` bytes, in order of time.
+   * @param k one of `factors`, or 1.
+   * @throws FlavrError `BAD_FRAME`, `BAD_ARGUMENT`, `UNSUPPORTED_FACTOR`, `NUMERIC_FAILURE`, `INFERENCE_FAILED`, `BUSY`,
+   * `ABORTED`, `DISPOSED`.
+   * @example
+   * ```ts
+   * // Frame 2 begins a new shot: nothing is interpolated between frames 1 and 2.
+   * const slow = await flavr.interpolate(frames, 4, { cuts: [2], signal: AbortSignal.timeout(60_000) });
+   * ```
+   */
+  async interpolate(frames: readonly Frame[], k: number, options: CallOptions = {}): Promise<Frame[]> {
+    if (!Array.isArray(frames)) throw new FlavrError('BAD_ARGUMENT', 'interpolate takes an array of frames.');
+    // Copied before this function returns to its caller, who may change them from then on.
+    const taken = this.#host.copyInput ? frames.map((frame, index) => this.#copy(frame, index)) : frames;
+    const host = { ...this.#host, copyInput: false };
+    const results: Frame[] = [];
+    for await (const { data } of this.#run(atIndices(taken), () => new UniformPacing(k), options, host)) {
+      results.push(data);
+    }
+    return results;
+  }
+
+  /**
+   * The same for frames that come one by one. Reads a few frames ahead, never more, and waits while nobody takes the
+   * results. Leaving the loop early ends the source too. A frame handed in is the caller's again once it has come out.
+   *
+   * @example
+   * ```ts
+   * for await (const frame of flavr.stream(camera, 2)) {
+   *   await screen.show(frame);
+   *   flavr.release(frame);   // its memory serves for one of the next frames
+   * }
+   * ```
+   */
+  async *stream(
+    source: FrameSource<Frame>,
+    k: number,
+    options: CallOptions = {},
+  ): AsyncGenerator<Frame, void, undefined> {
+    for await (const { data } of this.#run(atIndices(source), () => new UniformPacing(k), options)) yield data;
+  }
+
+  /**
+   * The same for frames with times, which may be irregular: either k times as many, evenly spaced between their
+   * neighbours, or at a target rate, where every output is the nearest instant that a factor gives.
+   *
+   * @example
+   * ```ts
+   * const source = [{ data: first, time: rational(0) }, { data: second, time: rational(1, 24), duration: rational(1, 24) }];
+   * for await (const { data, time, original } of flavr.streamTimed(source, { fps: '60000/1001' })) {
+   *   console.log(toNumber(time), original);
+   * }
+   * ```
+   */
+  async *streamTimed(
+    source: FrameSource<TimedFrame>,
+    options: TimedOptions,
+  ): AsyncGenerator<TimedOutput, void, undefined> {
+    yield* this.#run(source, () => this.#pacing(options), options);
+  }
+
+  /**
+   * Memory for one frame, of unknown content. On a GPU the device reads such a frame in place; any other is copied once.
+   * Goes back by `release`, or in its own time by garbage collection.
+   */
+  allocFrame(): Frame {
+    this.#checkOpen();
+    return this.#session.allocFrame();
+  }
+
+  /**
+   * Gives back the memory of a frame that came out, or of one from `allocFrame`. It must not be touched after that.
+   * A frame that came out several times (at a cut, or at a target rate) is to be released as often. No effect on others.
+   */
+  release(frame: Frame): void {
+    this.#host.lending.release(frame);
+  }
+
+  /** What has been done so far and what is held. */
+  stats(): SessionStats {
+    return this.#session.stats();
+  }
+
+  /**
+   * Ends all calls and streams with `DISPOSED`, waits for what the device is running, and frees everything but the frames
+   * that came out. May be called more than once.
+   */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #dispose(): Promise<void> {
+    for (const stream of this.#streams) stream.stop(disposedError());
+    await this.#session.dispose();
+  }
+
+  #checkOpen(): void {
+    if (this.#disposed) throw disposedError();
+  }
+
+  #copy(frame: Frame, index: number): Frame {
+    checkFrame(frame, this.format, index);
+    const copy = this.allocFrame();
+    copy.set(frame);
+    return copy;
+  }
+
+  #pacing(options: TimedOptions): Pacing {
+    const { k, fps } = options;
+    if ((k === undefined) === (fps === undefined)) {
+      throw new FlavrError('BAD_ARGUMENT', 'streamTimed takes either k, a factor, or fps, a target rate.');
+    }
+    if (k !== undefined) return new UniformPacing(k);
+    const rate = typeof fps === 'object' ? (fps as Rational) : parseRational(fps!, 'fps');
+    return new RatePacing(rate, this.factors);
+  }
+
+  async *#run(
+    source: FrameSource<TimedFrame>,
+    pacing: () => Pacing,
+    options: CallOptions,
+    host = this.#host,
+  ): AsyncGenerator<TimedOutput, void, undefined> {
+    this.#checkOpen();
+    checkSource(source);
+    checkCuts(options.cuts);
+    const planner = new Planner(this.#inputs, this.modelFactor, pacing());
+    const stream = new FrameStream(host, source, planner, options);
+    this.#streams.add(stream);
+    try {
+      yield* stream.outputs();
+    } finally {
+      this.#streams.delete(stream);
+    }
+  }
+}
+
+const disposedError = () => new FlavrError('DISPOSED', 'The interpolator was disposed of; open another one.');
+
+/** Frame n at n seconds: any times will do where none are asked for. */
+async function* atIndices(source: FrameSource<Frame>): AsyncGenerator<TimedFrame, void, undefined> {
+  checkSource(source);
+  let index = 0;
+  for await (const data of source) yield { data, time: rational(index++) };
+}
+
+function checkSource(source: FrameSource<unknown>): void {
+  if (typeof source === 'object' && source !== null) {
+    if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
+  }
+  throw new FlavrError('BAD_ARGUMENT', 'The source must be iterable: an array, a generator, a stream of frames.');
+}
+
+function wholeNumber(name: string, value: number | undefined, fallback: number, least: number, most: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `${name} must be a whole number from ${least} to ${most}; got ${String(value)}.`,
+  );
+}
+
+function checkCuts(cuts: Cuts | undefined): void {
+  if (cuts === undefined || typeof cuts === 'function') return;
+  const valid = Array.isArray(cuts) && cuts.every((cut) => Number.isInteger(cut) && cut >= 1);
+  if (valid) return;
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    'cuts must be a function or a list of whole numbers from 1, the index of the first frame of each new shot.',
+  );
+}
