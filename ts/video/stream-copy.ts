@@ -1,5 +1,6 @@
 import type { Packet, Stream } from 'node-av';
 import { compare, type Rational, rational, ZERO } from '../rational.js';
+import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
 import { fromTicks, type Timeline } from './clock.js';
 import type { Container } from './containers.js';
@@ -112,8 +113,12 @@ export class StreamCopier {
     switch (codecpar.codecType) {
       case av.AVMEDIA_TYPE_AUDIO:
         if (audio === 'drop') return undefined;
+        if (audio === 'stretch') return this.#transcode(input);
         if (container.audio === 'any' || container.audio.includes(codec)) return this.#copy(input);
-        break;
+        this.#warnings.push(
+          `Audio stream ${input.index} is re-encoded from ${codec} with ${container.audioEncoder}: a ${container.muxer} file cannot hold it.`,
+        );
+        return this.#transcode(input);
       case av.AVMEDIA_TYPE_SUBTITLE:
         if (container.subtitles.includes(codec)) return this.#copy(input);
         break;
@@ -138,6 +143,25 @@ export class StreamCopier {
     const output = this.#muxer.addStream(input.codecpar, step);
     this.#describe(output, input);
     return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
+  }
+
+  async #transcode(input: Stream): Promise<Route> {
+    const { container, timeline } = this.#options;
+    const transcoder = await AudioTranscoder.open(this.#av, input, {
+      encoder: container.audioEncoder,
+      timeline,
+      globalHeader: this.#muxer.wantsGlobalHeader,
+    });
+    const output = this.#muxer.addStream(transcoder.encoder, transcoder.step);
+    this.#describe(output, input);
+    const emit = (packet: Packet, times: PacketTimes) => this.#muxer.write(packet, output, times);
+    return {
+      input,
+      step: rational(input.timeBase.num, input.timeBase.den),
+      write: (packet) => transcoder.write(packet, emit),
+      finish: () => transcoder.write(null, emit),
+      close: () => transcoder.close(),
+    };
   }
 
   #describe(output: OutputStream, input: Stream): void {

@@ -1,0 +1,198 @@
+import type { Codec, CodecContext, Frame, Packet, Stream } from 'node-av';
+import { FlavrError } from '../errors.js';
+import { add, divide, type Rational, rational, subtract, toNumber } from '../rational.js';
+import { type Av, checkAv } from './av.js';
+import { fromTicks, type Timeline, toTicks } from './clock.js';
+import { type FilterNode, Filters } from './filters.js';
+import type { PacketTimes } from './mux.js';
+
+export interface TranscodeOptions {
+  /** FFmpeg's encoder name. */
+  readonly encoder: string;
+  /** Its `slow` stretches the sound, at the same pitch. */
+  readonly timeline: Timeline;
+  readonly globalHeader: boolean;
+}
+
+type Emit = (packet: Packet, times: PacketTimes) => Promise<void>;
+
+// About what listeners take for transparent, with AAC, Opus and MP3 alike.
+const BITS_PER_CHANNEL = 96_000;
+const FAILED = 'The sound cannot be converted';
+
+/** Decodes one audio stream, stretches it where time is stretched, and encodes it anew. */
+export class AudioTranscoder {
+  readonly encoder: CodecContext;
+  /** One tick of the encoder's clock, in seconds. */
+  readonly step: Rational;
+  readonly #av: Av;
+  readonly #decoder: CodecContext;
+  readonly #inputStep: Rational;
+  readonly #filters: Filters;
+  readonly #timeline: Timeline;
+  // Where the first decoded and the first filtered frame begin: what comes out is dated from there on.
+  #start: Rational | undefined;
+  #filteredStart: Rational | undefined;
+
+  private constructor(
+    av: Av,
+    decoder: CodecContext,
+    filters: Filters,
+    encoder: CodecContext,
+    inputStep: Rational,
+    timeline: Timeline,
+  ) {
+    this.#av = av;
+    this.#decoder = decoder;
+    this.#filters = filters;
+    this.encoder = encoder;
+    this.#inputStep = inputStep;
+    this.#timeline = timeline;
+    this.step = rational(1, encoder.sampleRate);
+  }
+
+  /** @throws FlavrError `VIDEO_UNSUPPORTED` where this FFmpeg cannot decode the stream. */
+  static async open(av: Av, input: Stream, options: TranscodeOptions): Promise<AudioTranscoder> {
+    const decoder = new av.CodecContext();
+    const encoder = new av.CodecContext();
+    try {
+      await openDecoder(av, decoder, input);
+      await openEncoder(av, encoder, decoder, options);
+      const step = rational(input.timeBase.num, input.timeBase.den);
+      const filters = await Filters.create(av, filterNodes(av, decoder, encoder, step, options.timeline.slow), FAILED);
+      return new AudioTranscoder(av, decoder, filters, encoder, step, options.timeline);
+    } catch (error) {
+      decoder.freeContext();
+      encoder.freeContext();
+      throw error;
+    }
+  }
+
+  /** Takes a packet of the source, or null at the end; hands on every packet that is then ready. */
+  async write(packet: Packet | null, emit: Emit): Promise<void> {
+    const av = this.#av;
+    const sent = await this.#decoder.sendPacket(packet);
+    // A damaged packet is left out, as players do; the sound around it keeps its place.
+    if (sent === av.AVERROR_INVALIDDATA) return;
+    checkAv(av, sent, 'VIDEO_UNREADABLE', FAILED);
+    const frame = new av.Frame();
+    frame.alloc();
+    try {
+      for (;;) {
+        const result = await this.#decoder.receiveFrame(frame);
+        if (result === av.AVERROR_EAGAIN || result === av.AVERROR_EOF) break;
+        if (result === av.AVERROR_INVALIDDATA) continue;
+        checkAv(av, result, 'VIDEO_UNREADABLE', FAILED);
+        this.#start ??= this.#timeline.toOutput(fromTicks(frame.pts, this.#inputStep));
+        await this.#filters.push(frame, (filtered) => this.#encode(filtered, emit));
+        frame.unref();
+      }
+      if (packet) return;
+      await this.#filters.push(null, (filtered) => this.#encode(filtered, emit));
+      await this.#encode(null, emit);
+    } finally {
+      frame.free();
+    }
+  }
+
+  close(): void {
+    this.#decoder.freeContext();
+    this.#filters.free();
+    this.encoder.freeContext();
+  }
+
+  async #encode(frame: Frame | null, emit: Emit): Promise<void> {
+    const av = this.#av;
+    if (frame) {
+      const time = fromTicks(frame.pts, this.#filters.step);
+      this.#filteredStart ??= time;
+      frame.pts = toTicks(add(this.#start!, subtract(time, this.#filteredStart)), this.step);
+      frame.timeBase = this.encoder.timeBase;
+    }
+    checkAv(av, await this.encoder.sendFrame(frame), 'VIDEO_UNWRITABLE', FAILED);
+    const packet = new av.Packet();
+    packet.alloc();
+    try {
+      for (;;) {
+        const result = await this.encoder.receivePacket(packet);
+        if (result === av.AVERROR_EAGAIN || result === av.AVERROR_EOF) return;
+        checkAv(av, result, 'VIDEO_UNWRITABLE', FAILED);
+        const seconds = (ticks: bigint) => fromTicks(ticks, this.step);
+        await emit(packet, {
+          pts: seconds(packet.pts),
+          dts: seconds(packet.dts),
+          duration: seconds(packet.duration),
+        });
+        packet.unref();
+      }
+    } finally {
+      packet.free();
+    }
+  }
+}
+
+async function openDecoder(av: Av, decoder: CodecContext, input: Stream): Promise<void> {
+  const codec = av.Codec.findDecoder(input.codecpar.codecId);
+  if (!codec) {
+    const name = av.avGetCodecName(input.codecpar.codecId) ?? 'unknown';
+    throw new FlavrError('VIDEO_UNSUPPORTED', `${FAILED}: this FFmpeg has no decoder for ${name}.`);
+  }
+  decoder.allocContext3(codec);
+  checkAv(av, decoder.parametersToContext(input.codecpar), 'VIDEO_UNSUPPORTED', FAILED);
+  decoder.pktTimebase = input.timeBase;
+  checkAv(av, await decoder.open2(codec), 'VIDEO_UNSUPPORTED', FAILED);
+}
+
+async function openEncoder(av: Av, encoder: CodecContext, decoder: CodecContext, options: TranscodeOptions) {
+  const codec = av.Codec.findEncoderByName(options.encoder as Parameters<typeof av.Codec.findEncoderByName>[0]);
+  if (!codec) throw new FlavrError('VIDEO_UNSUPPORTED', `${FAILED}: this FFmpeg has no encoder ${options.encoder}.`);
+  encoder.allocContext3(codec);
+  encoder.sampleRate = nearestRate(codec, decoder.sampleRate);
+  encoder.sampleFormat = codec.sampleFormats?.[0] ?? decoder.sampleFormat;
+  encoder.channelLayout = av.avChannelLayoutDefault(mostChannels(codec, decoder.channels));
+  encoder.timeBase = new av.Rational(1, encoder.sampleRate);
+  encoder.bitRate = BigInt(BITS_PER_CHANNEL * encoder.channels);
+  if (options.globalHeader) encoder.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);
+  checkAv(av, await encoder.open2(codec), 'VIDEO_UNSUPPORTED', `${FAILED} to ${options.encoder}`);
+}
+
+function nearestRate(codec: Codec, rate: number): number {
+  const rates = codec.supportedSamplerates ?? [];
+  return rates.length === 0 || rates.includes(rate)
+    ? rate
+    : Math.min(...rates.filter((other) => other > rate), Math.max(...rates));
+}
+
+function mostChannels(codec: Codec, channels: number): number {
+  const counts = (codec.channelLayouts ?? []).map(({ nbChannels }) => nbChannels);
+  return counts.length === 0 ? channels : Math.max(...counts.filter((count) => count <= channels), Math.min(...counts));
+}
+
+function filterNodes(
+  av: Av,
+  decoder: CodecContext,
+  encoder: CodecContext,
+  step: Rational,
+  slow: Rational,
+): FilterNode[] {
+  const layout = (context: CodecContext) => av.avChannelLayoutDescribe(context.channelLayout) ?? 'stereo';
+  const format = (context: CodecContext) => av.avGetSampleFmtName(context.sampleFormat) ?? '';
+  const input = `time_base=${step.num}/${step.den}:sample_rate=${decoder.sampleRate}:sample_fmt=${format(decoder)}`;
+  const output = `sample_fmts=${format(encoder)}:sample_rates=${encoder.sampleRate}:channel_layouts=${layout(encoder)}`;
+  return [
+    { name: 'abuffer', args: `${input}:channel_layout=${layout(decoder)}` },
+    // Silence for gaps: what follows counts samples, not times.
+    { name: 'aresample', args: 'async=1' },
+    ...tempos(toNumber(divide(rational(1), slow))).map((tempo) => ({ name: 'atempo', args: `tempo=${tempo}` })),
+    { name: 'aformat', args: output },
+    ...(encoder.frameSize > 0 ? [{ name: 'asetnsamples', args: `n=${encoder.frameSize}:p=0` }] : []),
+    { name: 'abuffersink' },
+  ];
+}
+
+/** Equal tempo changes, each within what one filter does without dropping samples (0.5 to 2), that make `tempo` together. */
+export function tempos(tempo: number): number[] {
+  if (tempo === 1) return [];
+  const count = Math.max(1, Math.ceil(Math.abs(Math.log2(tempo))));
+  return Array.from({ length: count }, () => tempo ** (1 / count));
+}
