@@ -9,9 +9,9 @@ export interface Container {
   readonly encoder: string;
   /** The default encoder where frames have alpha; undefined: the container has none that players read alpha from. */
   readonly alphaEncoder: string | undefined;
-  /** Audio codecs that are copied as they are; others are re-encoded with `audioEncoder`. */
+  /** Audio codecs that are copied as they are; others are re-encoded with `audioEncoder`; undefined: there is no sound. */
   readonly audio: readonly string[] | 'any';
-  readonly audioEncoder: string;
+  readonly audioEncoder: string | undefined;
   /** Subtitle codecs that are copied as they are; other text is converted to `textSubtitles`, other pictures are left out. */
   readonly subtitles: readonly string[];
   readonly textSubtitles: TextSubtitles | undefined;
@@ -19,8 +19,13 @@ export interface Container {
   readonly attachments: boolean;
   /** Whether a cover picture can be a stream of its own. */
   readonly cover: boolean;
-  /** The clock of the file: `free` takes the step that frames need, `rate` has one tick per frame and no other. */
-  readonly clock: 'free' | 'rate';
+  /**
+   * The clock of the file: `free` takes the step that frames need, `rate` has one tick per frame and no other; GIF counts
+   * hundredths of a second.
+   */
+  readonly clock: 'free' | 'rate' | 'centiseconds';
+  /** The shortest time that players show a frame for, in ticks of that clock. */
+  readonly shortestFrame: bigint;
   /** Durations are stored as distances between decode times, so that the last packet in decode order ends the video. */
   readonly decodeDurations: boolean;
 }
@@ -38,6 +43,7 @@ const MP4: Container = {
   attachments: false,
   cover: true,
   clock: 'free',
+  shortestFrame: 1n,
   decodeDurations: true,
 };
 const MOV: Container = {
@@ -83,6 +89,7 @@ const MATROSKA: Container = {
   attachments: true,
   cover: true,
   clock: 'free',
+  shortestFrame: 1n,
   decodeDurations: false,
 };
 const MPEGTS: Container = {
@@ -96,6 +103,7 @@ const MPEGTS: Container = {
   attachments: false,
   cover: false,
   clock: 'free',
+  shortestFrame: 1n,
   decodeDurations: false,
 };
 
@@ -131,6 +139,22 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     attachments: false,
     cover: false,
     clock: 'rate',
+    shortestFrame: 1n,
+    decodeDurations: false,
+  },
+  gif: {
+    muxer: 'gif',
+    encoder: 'gif',
+    alphaEncoder: 'gif',
+    audio: [],
+    audioEncoder: undefined,
+    subtitles: [],
+    textSubtitles: undefined,
+    attachments: false,
+    cover: false,
+    clock: 'centiseconds',
+    // A delay of less than two hundredths is taken for a slow default.
+    shortestFrame: 2n,
     decodeDurations: false,
   },
 };
@@ -194,6 +218,7 @@ export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
   mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' } },
   mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p' },
   prores_ks: { alphaFormat: 'yuva444p10le', alphaOptions: { profile: '4444', alpha_bits: '8' } },
+  gif: { pixelFormat: 'pal8', alphaFormat: 'pal8' },
   png: { pixelFormat: 'rgb24', alphaFormat: 'rgba' },
   qtrle: { pixelFormat: 'rgb24', alphaFormat: 'argb' },
   ffv1: { pixelFormat: 'bgr0', alphaFormat: 'bgra' },

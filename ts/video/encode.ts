@@ -1,10 +1,11 @@
-import type { CodecContext, Frame, Packet, SoftwareScaleContext } from 'node-av';
+import type { Codec, CodecContext, Frame, Packet } from 'node-av';
 import { FlavrError } from '../errors.js';
 import type { Rational } from '../rational.js';
 import { type Av, checkAv } from './av.js';
-import { conversionColor, MATRIX_RGB, RANGE_FULL, RANGE_LIMITED, UNSPECIFIED } from './color.js';
 import { ALPHA_OUTPUTS, ENCODERS, type EncoderProfile } from './containers.js';
-import type { ColorInfo, VideoInfo } from './types.js';
+import { codedColor, type FrameMaker, FrameScaler, setColor } from './from-rgb.js';
+import { FramePalette } from './palette.js';
+import type { VideoInfo } from './types.js';
 
 export interface EncoderOptions {
   readonly info: VideoInfo;
@@ -26,24 +27,15 @@ export class VideoEncoder {
   /** Sentences for people about choices that they may not expect. */
   readonly warnings: readonly string[];
   readonly #av: Av;
-  readonly #info: VideoInfo;
-  readonly #scaler: SoftwareScaleContext;
-  readonly #color: CodedColor;
+  readonly #maker: FrameMaker;
   // Not every encoder hands durations through; those of frames that are inside it wait here, by presentation time.
   readonly #durations = new Map<bigint, bigint>();
-  readonly #rgba: Uint8Array | undefined;
 
-  private constructor(av: Av, context: CodecContext, info: VideoInfo, color: CodedColor, warnings: readonly string[]) {
+  private constructor(av: Av, context: CodecContext, maker: FrameMaker, warnings: readonly string[]) {
     this.#av = av;
     this.context = context;
+    this.#maker = maker;
     this.warnings = warnings;
-    this.#info = info;
-    this.#color = color;
-    this.#rgba = info.alpha ? new Uint8Array(info.width * info.height * 4) : undefined;
-    this.#scaler = new av.SoftwareScaleContext();
-    this.#scaler.allocContext();
-    // Exact rounding: a flat grey must come out as one value.
-    this.#scaler.setOption('sws_flags', 'bicubic+accurate_rnd+full_chroma_int');
   }
 
   /**
@@ -60,25 +52,12 @@ export class VideoEncoder {
       );
     }
     const profile: EncoderProfile = Object.hasOwn(ENCODERS, name) ? ENCODERS[name]! : {};
-    const { pix_fmt: chosenFormat, ...given } = options.options;
-    const available = (codec.pixelFormats ?? []).map((format) => av.avGetPixFmtName(format) ?? '');
-    const { format, warning } = choosePixelFormat(name, info, profile, available, chosenFormat);
-
+    const { pix_fmt: chosen, ...given } = options.options;
+    const { format, warning } = choosePixelFormat(av, codec, info, profile, chosen);
     const context = new av.CodecContext();
     try {
       context.allocContext3(codec);
-      context.width = info.width;
-      context.height = info.height;
-      context.pixelFormat = av.avGetPixFmtFromName(format);
-      context.timeBase = new av.Rational(Number(options.timeBase.num), Number(options.timeBase.den));
-      if (options.frameRate)
-        context.framerate = new av.Rational(Number(options.frameRate.num), Number(options.frameRate.den));
-      context.sampleAspectRatio = new av.Rational(Number(info.sampleAspect.num), Number(info.sampleAspect.den));
-      const color = codedColor(info, format);
-      setColor(context, color.tags);
-      context.threadCount = options.threads ?? 0;
-      if (options.globalHeader) context.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);
-
+      describe(av, context, options, format);
       const crf = options.crf ?? profile.crf;
       const settings: Record<string, string> = {
         ...profile.options,
@@ -98,7 +77,11 @@ export class VideoEncoder {
         'VIDEO_UNSUPPORTED',
         `The encoder ${name} does not accept ${info.width}x${info.height} ${format} with the options ${JSON.stringify(settings)}`,
       );
-      return new VideoEncoder(av, context, info, color, warning ? [warning] : []);
+      const maker =
+        format === 'pal8'
+          ? await FramePalette.create(av, info, options.timeBase)
+          : new FrameScaler(av, info, format, options.threads);
+      return new VideoEncoder(av, context, maker, warning ? [warning] : []);
     } catch (error) {
       context.freeContext();
       throw error;
@@ -113,55 +96,22 @@ export class VideoEncoder {
     duration: bigint,
     emit: (packet: Packet) => Promise<void>,
   ): Promise<void> {
-    const frame = await this.#convert(data, alpha);
-    try {
-      frame.pts = pts;
+    this.#durations.set(pts, duration);
+    await this.#maker.make(data, alpha, pts, async (frame) => {
       frame.duration = duration;
-      this.#durations.set(pts, duration);
       await this.#send(frame, emit);
-    } finally {
-      frame.free();
-    }
+    });
   }
 
   /** Hands on every packet that is still inside. */
   async flush(emit: (packet: Packet) => Promise<void>): Promise<void> {
+    await this.#maker.flush((frame) => this.#send(frame, emit));
     await this.#send(null, emit);
   }
 
   close(): void {
     this.context.freeContext();
-    this.#scaler.freeContext();
-  }
-
-  async #convert(data: Uint8Array, alpha: Uint8Array | undefined): Promise<Frame> {
-    const { width, height } = this.#info;
-    const av = this.#av;
-    const pixels = this.#rgba ? withAlpha(data, alpha, this.#rgba) : data;
-    const source = av.Frame.fromVideoBuffer(Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength), {
-      width,
-      height,
-      format: this.#rgba ? av.AV_PIX_FMT_RGBA : av.AV_PIX_FMT_RGB24,
-    });
-    const frame = new av.Frame();
-    try {
-      frame.alloc();
-      frame.width = width;
-      frame.height = height;
-      frame.format = this.context.pixelFormat;
-      // Same primaries and transfer on both sides: only the matrix and the range are converted.
-      const { tags, matrix, range } = this.#color;
-      setColor(source, { ...tags, matrix: MATRIX_RGB, range: RANGE_FULL });
-      setColor(frame, { ...tags, matrix, range });
-      checkAv(av, await this.#scaler.scaleFrame(frame, source), 'VIDEO_UNSUPPORTED', 'A frame could not be converted');
-      setColor(frame, tags);
-      return frame;
-    } catch (error) {
-      frame.free();
-      throw error;
-    } finally {
-      source.free();
-    }
+    this.#maker.free();
   }
 
   async #send(frame: Frame | null, emit: (packet: Packet) => Promise<void>): Promise<void> {
@@ -185,41 +135,30 @@ export class VideoEncoder {
   }
 }
 
-interface CodedColor {
-  /** What RGB is converted with. */
-  readonly matrix: number;
-  readonly range: number;
-  /** What the file states. */
-  readonly tags: ColorInfo;
+function describe(av: Av, context: CodecContext, options: EncoderOptions, format: string): void {
+  const { info, timeBase, frameRate } = options;
+  const fraction = ({ num, den }: Rational) => new av.Rational(Number(num), Number(den));
+  context.width = info.width;
+  context.height = info.height;
+  context.pixelFormat = av.avGetPixFmtFromName(format);
+  context.timeBase = fraction(timeBase);
+  if (frameRate) context.framerate = fraction(frameRate);
+  context.sampleAspectRatio = fraction(info.sampleAspect);
+  setColor(context, codedColor(info, format).tags);
+  context.threadCount = options.threads ?? 0;
+  if (options.globalHeader) context.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);
 }
-
-// RGB sources (GIF, images) have no matrix to keep: theirs is chosen by size, as for video, and stated.
-function codedColor(info: VideoInfo, format: string): CodedColor {
-  if (isRgb(format)) {
-    return { matrix: MATRIX_RGB, range: RANGE_FULL, tags: { ...info.color, matrix: MATRIX_RGB, range: RANGE_FULL } };
-  }
-  const rgbSource = info.color.matrix === MATRIX_RGB;
-  const color = rgbSource ? { ...info.color, matrix: UNSPECIFIED, range: RANGE_LIMITED } : info.color;
-  const { matrix, range } = conversionColor({ ...info, color });
-  if (format.startsWith('yuvj')) return { matrix, range: RANGE_FULL, tags: { ...color, matrix, range: RANGE_FULL } };
-  return { matrix, range, tags: rgbSource ? { ...color, matrix } : color };
-}
-
-// FFmpeg's numbers are branded types in node-av, which plain numbers do not fit.
-function setColor(target: CodecContext | Frame, { primaries, transfer, matrix, range }: ColorInfo): void {
-  Object.assign(target, { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange: range });
-}
-
-const isRgb = (format: string): boolean => /^(rgb|bgr|argb|abgr|gbr|pal8)/.test(format);
 
 /** The pixel format to encode in, and a sentence where it is one that people may stumble over. */
 function choosePixelFormat(
-  encoder: string,
+  av: Av,
+  codec: Codec,
   info: VideoInfo,
   profile: EncoderProfile,
-  available: readonly string[],
   chosen: string | undefined,
 ): { format: string; warning?: string } {
+  const encoder = codec.name ?? '';
+  const available = (codec.pixelFormats ?? []).map((format) => av.avGetPixFmtName(format) ?? '');
   if (chosen !== undefined) {
     if (available.length > 0 && !available.includes(chosen)) {
       throw new FlavrError(
@@ -244,14 +183,4 @@ function choosePixelFormat(
     };
   }
   return { format: available.includes('yuv420p') ? 'yuv420p' : available[0]! };
-}
-
-function withAlpha(rgb: Uint8Array, alpha: Uint8Array | undefined, rgba: Uint8Array): Uint8Array {
-  for (let pixel = 0, from = 0, to = 0; to < rgba.length; pixel += 1, from += 3, to += 4) {
-    rgba[to] = rgb[from]!;
-    rgba[to + 1] = rgb[from + 1]!;
-    rgba[to + 2] = rgb[from + 2]!;
-    rgba[to + 3] = alpha ? alpha[pixel]! : 255;
-  }
-  return rgba;
 }

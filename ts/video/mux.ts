@@ -74,6 +74,10 @@ export class Muxer {
     this.#headerWritten = true;
   }
 
+  setOption(name: string, value: number): void {
+    this.#check(this.#context.setOption(name, value));
+  }
+
   /** Writes the packet with these times; its data is taken over, so the packet comes back empty. */
   async write(packet: Packet, to: OutputStream, times: PacketTimes): Promise<void> {
     throwIfAborted(this.#signal);

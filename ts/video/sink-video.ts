@@ -1,6 +1,6 @@
 import type { Packet, Stream } from 'node-av';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { add, divide, multiply, parseRational, type Rational, rational, toNumber, ZERO } from '../rational.js';
+import { add, compare, divide, multiply, parseRational, type Rational, rational, toNumber, ZERO } from '../rational.js';
 import { type Av, fromAvRational, loadAv } from './av.js';
 import { fromTicks, Timeline, ticksPerSecond, toTicks } from './clock.js';
 import { ALPHA_OUTPUTS, type Container } from './containers.js';
@@ -15,6 +15,7 @@ import { StreamCopier } from './stream-copy.js';
 import type { SinkOptions, VideoSink } from './types.js';
 
 const ONE = rational(1);
+const CENTISECOND = rational(1, 100);
 
 /** A file of one of the containers of `CONTAINERS`: the frames encoded, the source's other streams beside them. */
 export async function openVideoSink(path: string, container: Container, options: SinkOptions): Promise<VideoSink> {
@@ -37,6 +38,10 @@ export async function openVideoSink(path: string, container: Container, options:
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
     const { encoderOptions, muxerOptions } = splitOptions(muxer, options.encoderOptions);
     const timeBase = chooseTimeBase(container, options, source?.stream);
+    const { frameRate } = options;
+    if (frameRate && compare(frameRate, divide(ONE, multiply(timeBase, rational(container.shortestFrame)))) > 0) {
+      throw tooFast(path, container, timeBase, `${toNumber(frameRate)} are asked for`);
+    }
     const encoder = opened(
       await VideoEncoder.open(av, {
         ...{ info: options.info, codec, crf: options.crf, options: encoderOptions, threads: options.threads },
@@ -99,14 +104,11 @@ class EncodedSink extends SerialSink {
   }
 
   protected async take(frame: WrittenFrame): Promise<void> {
-    const { encoder, timeline, timeBase } = this.#parts;
+    const { encoder, timeline, container, timeBase } = this.#parts;
     const time = timeline.toOutput(frame.time);
     const pts = toTicks(time, timeBase);
-    if (this.#lastPts !== undefined && pts <= this.#lastPts) {
-      throw new FlavrError(
-        'BAD_FRAME',
-        `A frame at ${toNumber(time)} s came after one at ${toNumber(fromTicks(this.#lastPts, timeBase))} s; times must rise by at least ${toNumber(timeBase)} s here.`,
-      );
+    if (this.#lastPts !== undefined && pts - this.#lastPts < container.shortestFrame) {
+      throw tooFast(this.path, container, timeBase, `a frame came ${Number(pts - this.#lastPts)} ticks after another`);
     }
     this.#lastPts = pts;
     this.#end = toTicks(add(time, timeline.scale(frame.duration)), timeBase);
@@ -119,6 +121,11 @@ class EncodedSink extends SerialSink {
     if (this.#held && this.#first && container.decodeDurations) {
       const { pts, dts } = this.#first;
       this.#held.duration = this.#end - pts - (this.#held.dts - dts);
+    }
+    // GIF states each frame's delay itself; the last one's would be the one before it.
+    if (this.#lastPts !== undefined && container.muxer === 'gif') {
+      const delay = Number(this.#end - this.#lastPts);
+      muxer.setOption('final_delay', Math.max(delay, Number(container.shortestFrame)));
     }
     await this.#writeHeld();
     await copier?.finish();
@@ -154,6 +161,14 @@ class EncodedSink extends SerialSink {
   }
 }
 
+function tooFast(path: string, { shortestFrame }: Container, timeBase: Rational, what: string): FlavrError {
+  const limit = toNumber(divide(ONE, multiply(timeBase, rational(shortestFrame))));
+  return new FlavrError(
+    'VIDEO_UNSUPPORTED',
+    `${path} can hold at most ${limit} frames per second; ${what}. Ask for a lower rate, or write to another format.`,
+  );
+}
+
 function defaultEncoder(path: string, container: Container, { info }: SinkOptions): string {
   if (!info.alpha) return container.encoder;
   if (container.alphaEncoder) return container.alphaEncoder;
@@ -167,6 +182,7 @@ function defaultEncoder(path: string, container: Container, { info }: SinkOption
 function chooseTimeBase(container: Container, options: SinkOptions, video: Stream | undefined): Rational {
   const { frameRate, info } = options;
   const frame = frameRate && divide(ONE, frameRate);
+  if (container.clock === 'centiseconds') return CENTISECOND;
   if (container.clock === 'rate' && frame) return frame;
   const slow = parseRational(options.slow, 'slow');
   const source = info.timeBase ?? (video && fromAvRational(video.timeBase));

@@ -3,10 +3,11 @@ import { compare, type Rational, rational, ZERO } from '../rational.js';
 import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
 import { fromTicks, type Timeline } from './clock.js';
-import type { Container } from './containers.js';
+import type { Container, TextSubtitles } from './containers.js';
 import { streamMetadata } from './copy-source.js';
 import type { OpenedFile } from './demuxer.js';
 import type { Muxer, OutputStream, PacketTimes } from './mux.js';
+import { convertSubtitle, isTextSubtitle, subtitleExtradata } from './subtitles.js';
 
 /** The way of one source stream's packets to the file. */
 interface Route {
@@ -113,14 +114,15 @@ export class StreamCopier {
     switch (codecpar.codecType) {
       case av.AVMEDIA_TYPE_AUDIO:
         if (audio === 'drop') return undefined;
-        if (audio === 'stretch') return this.#transcode(input);
-        if (container.audio === 'any' || container.audio.includes(codec)) return this.#copy(input);
-        this.#warnings.push(
-          `Audio stream ${input.index} is re-encoded from ${codec} with ${container.audioEncoder}: a ${container.muxer} file cannot hold it.`,
-        );
-        return this.#transcode(input);
+        if (audio === 'keep' && (container.audio === 'any' || container.audio.includes(codec)))
+          return this.#copy(input);
+        if (container.audioEncoder) return this.#transcode(input, codec, container.audioEncoder);
+        break;
       case av.AVMEDIA_TYPE_SUBTITLE:
         if (container.subtitles.includes(codec)) return this.#copy(input);
+        if (container.textSubtitles && isTextSubtitle(codec)) {
+          return this.#convertText(input, codec, container.textSubtitles);
+        }
         break;
       case av.AVMEDIA_TYPE_ATTACHMENT:
         if (container.attachments) return this.#copy(input);
@@ -145,10 +147,15 @@ export class StreamCopier {
     return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
   }
 
-  async #transcode(input: Stream): Promise<Route> {
-    const { container, timeline } = this.#options;
+  async #transcode(input: Stream, codec: string, encoder: string): Promise<Route> {
+    const { container, timeline, audio } = this.#options;
+    if (audio === 'keep') {
+      this.#warnings.push(
+        `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: a ${container.muxer} file cannot hold it.`,
+      );
+    }
     const transcoder = await AudioTranscoder.open(this.#av, input, {
-      encoder: container.audioEncoder,
+      encoder,
       timeline,
       globalHeader: this.#muxer.wantsGlobalHeader,
     });
@@ -162,6 +169,31 @@ export class StreamCopier {
       finish: () => transcoder.write(null, emit),
       close: () => transcoder.close(),
     };
+  }
+
+  #convertText(input: Stream, from: string, to: TextSubtitles): Route {
+    const av = this.#av;
+    const step = rational(input.timeBase.num, input.timeBase.den);
+    const parameters = new av.CodecParameters();
+    parameters.alloc();
+    parameters.codecType = av.AVMEDIA_TYPE_SUBTITLE;
+    parameters.codecId = {
+      mov_text: av.AV_CODEC_ID_MOV_TEXT,
+      subrip: av.AV_CODEC_ID_SUBRIP,
+      webvtt: av.AV_CODEC_ID_WEBVTT,
+    }[to];
+    parameters.extradata = subtitleExtradata(to) ?? null;
+    const output = this.#muxer.addStream(parameters, step);
+    parameters.free();
+    this.#describe(output, input);
+    const write = async (packet: Packet, times: PacketTimes) => {
+      const text = convertSubtitle(packet.data ?? Buffer.alloc(0), from, to);
+      if (!text) return;
+      packet.unref();
+      packet.data = text;
+      await this.#muxer.write(packet, output, times);
+    };
+    return { input, step, write };
   }
 
   #describe(output: OutputStream, input: Stream): void {

@@ -1,0 +1,128 @@
+import type { CodecContext, Frame, SoftwareScaleContext } from 'node-av';
+import { type Av, checkAv } from './av.js';
+import { conversionColor, MATRIX_RGB, RANGE_FULL, RANGE_LIMITED, UNSPECIFIED } from './color.js';
+import type { ColorInfo, VideoInfo } from './types.js';
+
+type EmitFrame = (frame: Frame) => Promise<void>;
+
+/** Makes an encoder's frames of packed pixels. What is handed to `emit` is used before that resolves. */
+export interface FrameMaker {
+  make(data: Uint8Array, alpha: Uint8Array | undefined, pts: bigint, emit: EmitFrame): Promise<void>;
+  /** Hands on every frame that is still inside. */
+  flush(emit: EmitFrame): Promise<void>;
+  free(): void;
+}
+
+/** Packed pixels as FFmpeg's frames: rgb24, or rgba for sources with alpha. The pixels are not copied where there is none. */
+export class PackedFrames {
+  readonly #av: Av;
+  readonly #info: VideoInfo;
+  readonly #rgba: Uint8Array | undefined;
+
+  constructor(av: Av, info: VideoInfo) {
+    this.#av = av;
+    this.#info = info;
+    this.#rgba = info.alpha ? new Uint8Array(info.width * info.height * 4) : undefined;
+  }
+
+  /** A frame over the caller's pixels, or over a buffer that the next call reuses. To be freed by the caller. */
+  wrap(data: Uint8Array, alpha: Uint8Array | undefined, pts: bigint): Frame {
+    const { width, height } = this.#info;
+    const pixels = this.#rgba ? withAlpha(data, alpha, this.#rgba) : data;
+    const format = this.#rgba ? this.#av.AV_PIX_FMT_RGBA : this.#av.AV_PIX_FMT_RGB24;
+    const buffer = Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+    return this.#av.Frame.fromVideoBuffer(buffer, { width, height, format, pts });
+  }
+}
+
+/** Conversion to an encoder's pixel format by matrix and range. */
+export class FrameScaler implements FrameMaker {
+  readonly #av: Av;
+  readonly #info: VideoInfo;
+  readonly #format: Frame['format'];
+  readonly #color: CodedColor;
+  readonly #packed: PackedFrames;
+  readonly #context: SoftwareScaleContext;
+
+  /** @param format FFmpeg's name of the encoder's pixel format. */
+  constructor(av: Av, info: VideoInfo, format: string, threads: number | undefined) {
+    this.#av = av;
+    this.#info = info;
+    this.#format = av.avGetPixFmtFromName(format);
+    this.#color = codedColor(info, format);
+    this.#packed = new PackedFrames(av, info);
+    this.#context = new av.SoftwareScaleContext();
+    this.#context.allocContext();
+    // Exact rounding and no dither: a flat grey must come out as one value.
+    this.#context.setOption('sws_flags', 'bicubic+full_chroma_int+accurate_rnd');
+    this.#context.setOption('sws_dither', 'none');
+    this.#context.setOption('threads', threads ?? 1);
+  }
+
+  async make(data: Uint8Array, alpha: Uint8Array | undefined, pts: bigint, emit: EmitFrame): Promise<void> {
+    const av = this.#av;
+    const source = this.#packed.wrap(data, alpha, pts);
+    const frame = new av.Frame();
+    frame.alloc();
+    try {
+      frame.width = this.#info.width;
+      frame.height = this.#info.height;
+      frame.format = this.#format;
+      // Same primaries and transfer on both sides: only the matrix and the range are converted.
+      const { tags, matrix, range } = this.#color;
+      setColor(source, { ...tags, matrix: MATRIX_RGB, range: RANGE_FULL });
+      setColor(frame, { ...tags, matrix, range });
+      checkAv(av, await this.#context.scaleFrame(frame, source), 'VIDEO_UNSUPPORTED', 'A frame cannot be converted');
+      setColor(frame, tags);
+      frame.pts = pts;
+      await emit(frame);
+    } finally {
+      source.free();
+      frame.free();
+    }
+  }
+
+  async flush(): Promise<void> {}
+
+  free(): void {
+    this.#context.freeContext();
+  }
+}
+
+/** How RGB becomes a file's pixels. */
+interface CodedColor {
+  /** What RGB is converted with. */
+  readonly matrix: number;
+  readonly range: number;
+  /** What the file states. */
+  readonly tags: ColorInfo;
+}
+
+// RGB sources (GIF, images) have no matrix to keep: theirs is chosen by size, as for video, and stated.
+export function codedColor(info: VideoInfo, format: string): CodedColor {
+  if (isRgb(format)) {
+    return { matrix: MATRIX_RGB, range: RANGE_FULL, tags: { ...info.color, matrix: MATRIX_RGB, range: RANGE_FULL } };
+  }
+  const rgbSource = info.color.matrix === MATRIX_RGB;
+  const color = rgbSource ? { ...info.color, matrix: UNSPECIFIED, range: RANGE_LIMITED } : info.color;
+  const { matrix, range } = conversionColor({ ...info, color });
+  if (format.startsWith('yuvj')) return { matrix, range: RANGE_FULL, tags: { ...color, matrix, range: RANGE_FULL } };
+  return { matrix, range, tags: rgbSource ? { ...color, matrix } : color };
+}
+
+// FFmpeg's numbers are branded types in node-av, which plain numbers do not fit.
+export function setColor(target: CodecContext | Frame, { primaries, transfer, matrix, range }: ColorInfo): void {
+  Object.assign(target, { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange: range });
+}
+
+const isRgb = (format: string): boolean => /^(rgb|bgr|argb|abgr|gbr|pal8)/.test(format);
+
+function withAlpha(rgb: Uint8Array, alpha: Uint8Array | undefined, rgba: Uint8Array): Uint8Array {
+  for (let pixel = 0, from = 0, to = 0; to < rgba.length; pixel += 1, from += 3, to += 4) {
+    rgba[to] = rgb[from]!;
+    rgba[to + 1] = rgb[from + 1]!;
+    rgba[to + 2] = rgb[from + 2]!;
+    rgba[to + 3] = alpha ? alpha[pixel]! : 255;
+  }
+  return rgba;
+}
