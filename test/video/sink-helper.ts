@@ -95,6 +95,8 @@ export interface ReadPacket {
   readonly duration: Rational;
   readonly hash: string;
   readonly data: Buffer;
+  /** Place in the file, in bytes. */
+  readonly pos: bigint;
 }
 
 export interface ReadStream {
@@ -130,6 +132,7 @@ export async function demux(path: string) {
       duration: seconds(packet.duration),
       hash: createHash('sha256').update(data).digest('hex'),
       data,
+      pos: packet.pos,
     });
     packet.unref();
   }

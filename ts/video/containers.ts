@@ -162,19 +162,17 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
 /** Where frames with alpha can go, for messages. */
 export const ALPHA_OUTPUTS = '.webm (VP9), .mkv (VP9), .mov (ProRes 4444), .gif, or a folder of PNG images';
 
-export type OutputKind = { kind: 'video'; container: Container };
-
 /**
- * What to write, by the extension of the name.
+ * The container that a file name's extension asks for; undefined for a folder of images.
  * @throws FlavrError `VIDEO_UNSUPPORTED` for an extension that is not in the table, naming those that are.
  */
-export function outputKind(path: string): OutputKind {
+export function outputContainer(path: string): Container | undefined {
   const extension = extname(path).slice(1).toLowerCase();
-  const container = Object.hasOwn(CONTAINERS, extension) ? CONTAINERS[extension] : undefined;
-  if (container) return { kind: 'video', container };
+  if (extension === '' || /[\\/]$/.test(path)) return undefined;
+  if (Object.hasOwn(CONTAINERS, extension)) return CONTAINERS[extension];
   throw new FlavrError(
     'VIDEO_UNSUPPORTED',
-    `No video can be written to a .${extension} file. Use one of ${Object.keys(CONTAINERS).join(', ')}, gif, or a name without extension for a folder of images.`,
+    `No video can be written to a .${extension} file. Use one of ${Object.keys(CONTAINERS).join(', ')}, or a name without extension for a folder of images.`,
   );
 }
 

@@ -11,12 +11,12 @@ function removeUnfinished(): void {
   for (const path of unfinished) rmSync(path, { recursive: true, force: true });
 }
 
-function keepUntilFinished(path: string): void {
+export function rememberUnfinished(path: string): void {
   if (unfinished.size === 0) process.on('exit', removeUnfinished);
   unfinished.add(path);
 }
 
-function forget(path: string): void {
+export function forgetUnfinished(path: string): void {
   unfinished.delete(path);
   if (unfinished.size === 0) process.off('exit', removeUnfinished);
 }
@@ -85,11 +85,11 @@ export class OutputFile {
     });
     if (present?.isDirectory()) throw unwritable(path, new Error('a folder has that name'));
     if (present && !overwrite) throw outputExists(path);
-    keepUntilFinished(file.temporary);
+    rememberUnfinished(file.temporary);
     try {
       await (await open(file.temporary, 'wx')).close();
     } catch (error) {
-      forget(file.temporary);
+      forgetUnfinished(file.temporary);
       throw unwritable(path, error);
     }
     return file;
@@ -110,13 +110,13 @@ export class OutputFile {
       await this.discard();
       throw unwritable(this.path, error);
     }
-    forget(this.temporary);
+    forgetUnfinished(this.temporary);
   }
 
   /** Removes the temporary file. */
   async discard(): Promise<void> {
     await rm(this.temporary, { force: true });
-    forget(this.temporary);
+    forgetUnfinished(this.temporary);
   }
 
   // A rename would replace a file that has come up meanwhile; a link does not.

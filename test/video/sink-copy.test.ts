@@ -1,0 +1,223 @@
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { rational, toNumber } from '../../ts/rational.js';
+import { openSink } from '../../ts/video/sink.js';
+import type { SinkOptions } from '../../ts/video/types.js';
+import { buildSource } from './build-source.js';
+import { byTime, demux, evenTimes, sinkOptions, videoInfo, withFolder, writeFrames } from './sink-helper.js';
+
+const RATE = rational(25);
+
+/** Writes 50 frames beside what is copied from `source`, and reads the result. */
+async function rewrite(path: string, source: string, changes: Partial<SinkOptions> = {}, frames = evenTimes(50, RATE)) {
+  const sink = await openSink(path, sinkOptions({ copyFrom: source, ...changes }));
+  await writeFrames(sink, videoInfo(), frames, rational(1, 25));
+  await sink.finish();
+  return { ...(await demux(path)), warnings: sink.warnings };
+}
+
+for (const extension of ['mp4', 'mov', 'mkv', 'ts']) {
+  test(`copies every audio stream packet for packet into .${extension}, in sync`, () =>
+    withFolder(async (folder) => {
+      const source = join(folder, `in.${extension}`);
+      const muxer = { mp4: 'mp4', mov: 'mov', mkv: 'matroska', ts: 'mpegts' }[extension]!;
+      await buildSource(source, {
+        muxer,
+        audio: [
+          { encoder: 'aac', language: 'eng' },
+          { encoder: 'aac', language: 'deu', rate: 44_100, channels: 1 },
+        ],
+      });
+      const before = await demux(source);
+      const frames = byTime(before.video.packets).map(({ pts }) => pts);
+      const after = await rewrite(join(folder, `out.${extension}`), source, {}, frames);
+      assert.is(after.of('audio').length, 2);
+      for (const [index, { packets, metadata }] of before.of('audio').entries()) {
+        const copied = after.of('audio')[index]!;
+        assert.equal(
+          copied.packets.map(({ hash }) => hash),
+          packets.map(({ hash }) => hash),
+        );
+        assert.is(copied.metadata.language, metadata.language);
+        const shown = (file: typeof before, packet: { pts: { num: bigint; den: bigint } }) =>
+          toNumber(packet.pts) - Math.min(...file.video.packets.map(({ pts }) => toNumber(pts)));
+        for (const [n, packet] of packets.entries()) {
+          const drift = Math.abs(shown(after, copied.packets[n]!) - shown(before, packet));
+          assert.ok(drift < 0.001, `packet ${n} is ${drift} s off`);
+        }
+      }
+      assert.equal(after.warnings, []);
+      await before.close();
+      await after.close();
+    }));
+}
+
+test('starts the file where the source starts, B-frames or not', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }] });
+    const before = await demux(source);
+    const after = await rewrite(join(folder, 'out.mp4'), source);
+    assert.is(after.input.startTime, before.input.startTime);
+    assert.is(after.video.stream.startTime, 0n);
+    assert.is(after.of('audio')[0]!.stream.startTime, before.of('audio')[0]!.stream.startTime);
+    await before.close();
+    await after.close();
+  }));
+
+test('re-encodes sound only where the container demands it, and says so', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac', language: 'eng' }] });
+    const file = await rewrite(join(folder, 'out.webm'), source);
+    const [audio] = file.of('audio');
+    assert.is(audio!.codec, 'opus');
+    assert.is(audio!.metadata.language, 'eng');
+    assert.ok(Math.abs(toNumber(audio!.packets.at(-1)!.pts) + 0.02 - 2) < 0.04);
+    assert.match(file.warnings.join(' '), /re-encoded from aac with libopus/);
+    await file.close();
+  }));
+
+test('cuts what is copied to the range, to the packet, and shifts it to the new start', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }] });
+    const start = rational(2, 5);
+    const end = rational(6, 5);
+    const file = await rewrite(join(folder, 'out.mp4'), source, { range: { start, end } }, evenTimes(20, RATE, start));
+    const before = await demux(source);
+    const inRange = before
+      .of('audio')[0]!
+      .packets.filter(({ pts }) => toNumber(pts) >= toNumber(start) && toNumber(pts) < toNumber(end));
+    const copied = file.of('audio')[0]!.packets;
+    assert.equal(
+      copied.map(({ hash }) => hash),
+      inRange.map(({ hash }) => hash),
+    );
+    assert.ok(Math.abs(toNumber(copied[0]!.pts) - (toNumber(inRange[0]!.pts) - 0.4)) < 1e-4);
+    assert.is(file.video.stream.startTime, 0n);
+    await before.close();
+    await file.close();
+  }));
+
+test('stretches the sound with the picture in slow motion', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }] });
+    const file = await rewrite(join(folder, 'out.mp4'), source, { slow: 4, audio: 'stretch' });
+    const last = file.of('audio')[0]!.packets.at(-1)!;
+    assert.ok(Math.abs(toNumber(last.pts) - 8) < 0.1, `sound ends at ${toNumber(last.pts)} s`);
+    assert.is(Number(file.video.stream.duration) / file.video.stream.timeBase.den, 8);
+    await file.close();
+  }));
+
+test('drops the sound in slow motion where asked', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }] });
+    const file = await rewrite(join(folder, 'out.mp4'), source, { slow: 2, audio: 'drop' });
+    assert.is(file.of('audio').length, 0);
+    assert.equal(file.warnings, []);
+    await file.close();
+  }));
+
+const SUBRIP = {
+  codec: 'SUBRIP' as const,
+  language: 'fra',
+  cues: [
+    { at: 200, length: 500, data: Buffer.from('<i>Bonjour</i>') },
+    { at: 1000, length: 600, data: Buffer.from('deux\nlignes') },
+  ],
+};
+
+test('copies subtitles, attachments, languages and titles in Matroska', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    const font = Buffer.from('not really a font');
+    await buildSource(source, {
+      muxer: 'matroska',
+      audio: [{ encoder: 'aac' }],
+      subtitles: [SUBRIP],
+      attachments: [{ filename: 'sans.ttf', mimetype: 'application/x-truetype-font', data: font }],
+      metadata: { title: 'A title', artist: 'Someone' },
+    });
+    const file = await rewrite(join(folder, 'out.mkv'), source);
+    const [subtitles] = file.of('subtitle');
+    assert.is(subtitles!.codec, 'subrip');
+    assert.is(subtitles!.metadata.language, 'fra');
+    assert.equal(
+      subtitles!.packets.map(({ data, pts, duration }) => [data.toString(), toNumber(pts), toNumber(duration)]),
+      [
+        ['<i>Bonjour</i>', 0.2, 0.5],
+        ['deux\nlignes', 1, 0.6],
+      ],
+    );
+    const [attachment] = file.of('attachment');
+    assert.is(attachment!.metadata.filename, 'sans.ttf');
+    assert.equal(attachment!.stream.codecpar.extradata, font);
+    const metadata = file.input.metadata!.getAll();
+    assert.is(metadata.title, 'A title');
+    assert.is(metadata.ARTIST ?? metadata.artist, 'Someone');
+    assert.equal(file.warnings, []);
+    await file.close();
+  }));
+
+test('converts text subtitles where the container has another form', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await buildSource(source, { muxer: 'matroska', subtitles: [SUBRIP] });
+    const file = await rewrite(join(folder, 'out.mp4'), source);
+    const [subtitles] = file.of('subtitle');
+    assert.is(subtitles!.codec, 'mov_text');
+    assert.is(subtitles!.metadata.language, 'fra');
+    const shown = subtitles!.packets.filter(({ data }) => data.readUInt16BE(0) > 0);
+    assert.equal(
+      shown.map(({ data, pts }) => [data.toString('utf8', 2, 2 + data.readUInt16BE(0)), toNumber(pts)]),
+      [
+        ['Bonjour', 0.2],
+        ['deux\nlignes', 1],
+      ],
+    );
+    const back = await rewrite(join(folder, 'back.mkv'), join(folder, 'out.mp4'));
+    assert.equal(
+      back.of('subtitle')[0]!.packets.map(({ data, duration }) => [data.toString(), toNumber(duration)]),
+      [
+        ['Bonjour', 0.5],
+        ['deux\nlignes', 0.6],
+      ],
+    );
+    await file.close();
+    await back.close();
+  }));
+
+test('names the streams that the container cannot hold, and writes the rest', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await buildSource(source, {
+      muxer: 'matroska',
+      audio: [{ encoder: 'aac' }],
+      subtitles: [SUBRIP],
+      attachments: [{ filename: 'sans.ttf', mimetype: 'application/x-truetype-font', data: Buffer.from('font') }],
+    });
+    const file = await rewrite(join(folder, 'out.ts'), source);
+    assert.is(file.of('audio').length, 1);
+    assert.match(file.warnings.join('\n'), /subtitle stream 2 \(subrip, fra\) is left out/);
+    assert.match(file.warnings.join('\n'), /attachment stream 3 \(ttf, sans\.ttf\) is left out/);
+    await file.close();
+  }));
+
+test('writes sound beside the picture it belongs to, so that neither waits in memory', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }], frames: 250 });
+    const file = await rewrite(join(folder, 'out.mp4'), source, {}, evenTimes(250, RATE));
+    const inFile = [...file.video.packets, ...file.of('audio')[0]!.packets].sort((a, b) => Number(a.pos - b.pos));
+    for (const [index, packet] of inFile.entries()) {
+      const before = inFile[index - 1] ?? packet;
+      assert.ok(Math.abs(toNumber(packet.dts) - toNumber(before.dts)) < 0.5);
+    }
+    await file.close();
+  }));
+
+test.run();

@@ -1,0 +1,71 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { forgetUnfinished, outputExists, rememberUnfinished, temporaryName, unwritable } from './output-file.js';
+
+/** A folder of images that has its final name only when it is complete. */
+export class OutputFolder {
+  readonly path: string;
+  /** Where to write until `commit`. */
+  readonly temporary: string;
+  readonly #replaces: boolean;
+
+  private constructor(path: string, replaces: boolean) {
+    this.path = resolve(path);
+    this.temporary = temporaryName(path);
+    this.#replaces = replaces;
+  }
+
+  /**
+   * Creates the temporary folder. An empty folder of the final name is no obstacle; one that holds anything but images
+   * as they are written here is never replaced.
+   * @param isOurs whether a file name is one of a written image.
+   * @throws FlavrError `OUTPUT_EXISTS`, `VIDEO_UNWRITABLE`
+   */
+  static async create(path: string, overwrite: boolean, isOurs: (name: string) => boolean): Promise<OutputFolder> {
+    const present = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      if (error.code === 'ENOTDIR') throw outputExists(path);
+      throw unwritable(path, error);
+    });
+    if (present.length > 0 && !(overwrite && present.every(isOurs))) throw outputExists(path);
+    const folder = new OutputFolder(path, present.length > 0);
+    rememberUnfinished(folder.temporary);
+    try {
+      await mkdir(folder.temporary);
+    } catch (error) {
+      forgetUnfinished(folder.temporary);
+      throw unwritable(path, error);
+    }
+    return folder;
+  }
+
+  async commit(): Promise<void> {
+    try {
+      if (this.#replaces) await this.#replace();
+      else await rename(this.temporary, this.path);
+    } catch (error) {
+      await this.discard();
+      const { code } = error as NodeJS.ErrnoException;
+      throw code === 'ENOTEMPTY' || code === 'EEXIST' ? outputExists(this.path) : unwritable(this.path, error);
+    }
+    forgetUnfinished(this.temporary);
+  }
+
+  async discard(): Promise<void> {
+    await rm(this.temporary, { recursive: true, force: true });
+    forgetUnfinished(this.temporary);
+  }
+
+  // A folder that is not empty cannot be renamed over; the old one steps aside until the new one stands.
+  async #replace(): Promise<void> {
+    const old = temporaryName(this.path);
+    await rename(this.path, old);
+    try {
+      await rename(this.temporary, this.path);
+    } catch (error) {
+      await rename(old, this.path);
+      throw error;
+    }
+    await rm(old, { recursive: true, force: true });
+  }
+}
