@@ -47,11 +47,12 @@ using Stream = Resource<StreamHandle, &Device::destroyStream>;
 using Event = Resource<EventHandle, &Device::destroyEvent>;
 using Graph = Resource<GraphHandle, &Device::destroyGraph>;
 
-// Turns what a Device function made into its owner.
+// Makes `owner` the owner of what a Device function made.
 template <class Owner, class Handle>
-Result<Owner> own(const std::shared_ptr<Device>& device, Result<Handle> made) noexcept {
+Status acquire(Owner& owner, const std::shared_ptr<Device>& device, Result<Handle> made) noexcept {
   if (!made.ok()) return std::move(made).error();
-  return Owner(device, made.value());
+  owner = Owner(device, made.value());
+  return {};
 }
 
 }  // namespace flavr

@@ -84,6 +84,7 @@ class [[nodiscard]] Result {
       : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const noexcept { return state_.index() == 0; }
+  const T& value() const& noexcept { return *std::get_if<0>(&state_); }
   T& value() & noexcept { return *std::get_if<0>(&state_); }
   T&& value() && noexcept { return std::move(*std::get_if<0>(&state_)); }
   const Error& error() const& noexcept { return *std::get_if<1>(&state_); }
@@ -94,5 +95,11 @@ class [[nodiscard]] Result {
 };
 
 }  // namespace flavr
+
+// Leaves the function with the error of a Status or Result, if it is one.
+#define FLAVR_TRY(expression)                                                      \
+  do {                                                                             \
+    if (auto&& tried = (expression); !tried.ok()) return std::move(tried).error(); \
+  } while (false)
 
 #endif
