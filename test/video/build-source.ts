@@ -14,6 +14,7 @@ export interface SourceParts {
   readonly attachments?: readonly { filename: string; mimetype: string; data: Buffer }[];
   readonly metadata?: Record<string, string>;
   readonly frames?: number;
+  readonly displayMatrix?: Buffer;
 }
 
 interface Queued {
@@ -116,6 +117,9 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
     context.framerate = new av.Rational(25, 1);
   });
   queue.push(...(await encodeAll(video, videoFrames(frames), addStream(video))));
+  if (parts.displayMatrix) {
+    output.streams[0]!.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, parts.displayMatrix);
+  }
   for (const { encoder, language, rate = 48_000, channels = 2 } of parts.audio ?? []) {
     const audio = await open(encoder, (context) => {
       context.sampleRate = rate;

@@ -146,6 +146,8 @@ export const byTime = (packets: readonly ReadPacket[]): ReadPacket[] =>
 
 export const seconds = (time: Rational): string => `${time.num}/${time.den}`;
 
+export const toMilliseconds = ({ num, den }: Rational): number => Math.round((Number(num) * 1000) / Number(den));
+
 /** Decoded frames as they lie in the file (no colour conversion), or converted to packed `format`. */
 export async function decodeVideo(path: string, format?: string, decoderName?: string) {
   const input = new av.FormatContext();

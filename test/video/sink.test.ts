@@ -1,39 +1,232 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { rational } from '../../ts/rational.js';
+import { type Rational, rational } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
+import { openSource } from '../../ts/video/source.js';
+import { buildSource } from './build-source.js';
 import {
+  av,
   byTime,
   decodeVideo,
   demux,
   evenTimes,
   seconds,
   sinkOptions,
+  toMilliseconds,
   videoInfo,
   withFolder,
   writeFrames,
 } from './sink-helper.js';
 
-test('writes every frame at its exact time, the last with its own duration', () =>
+/** The length of the video stream, as its file states it. */
+const length = ({ duration, timeBase }: { duration: bigint; timeBase: { num: number; den: number } }) =>
+  seconds(rational(duration * BigInt(timeBase.num), timeBase.den));
+
+for (const extension of ['mp4', 'mov']) {
+  test(`writes every frame at its exact time into .${extension}, the last with its own duration`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, `out.${extension}`);
+      const rate = rational(60000, 1001);
+      const sink = await openSink(path, sinkOptions({ frameRate: rate }));
+      const times = evenTimes(61, rate);
+      await writeFrames(sink, videoInfo(), times, rational(1001, 30000));
+      await sink.finish();
+      const file = await demux(path);
+      assert.equal(
+        byTime(file.video.packets).map(({ pts }) => seconds(pts)),
+        times.map(seconds),
+      );
+      assert.is(length(file.video.stream), seconds(rational(62 * 1001, 60000)));
+      assert.is(file.input.startTime, 0n);
+      await file.close();
+      assert.is((await decodeVideo(path)).length, 61);
+    }));
+}
+
+const VARIABLE: readonly Rational[] = [0, 3003, 4504, 9010, 9011, 90_000, 90_001, 123_457].map((n) =>
+  rational(n, 180_000),
+);
+
+test('keeps a variable rate exactly, to the tick of the stated step', () =>
   withFolder(async (folder) => {
     const path = join(folder, 'out.mp4');
-    const rate = rational(60000, 1001);
-    const sink = await openSink(path, sinkOptions({ frameRate: rate }));
-    const times = evenTimes(61, rate);
-    await writeFrames(sink, videoInfo(), times, rational(1001, 30000));
+    const sink = await openSink(path, sinkOptions({ frameRate: undefined, timeBase: rational(1, 180_000) }));
+    await writeFrames(sink, videoInfo(), VARIABLE, rational(1, 24));
     await sink.finish();
     const file = await demux(path);
-    const packets = byTime(file.video.packets);
     assert.equal(
-      packets.map(({ pts }) => seconds(pts)),
-      times.map(seconds),
+      byTime(file.video.packets).map(({ pts }) => seconds(pts)),
+      VARIABLE.map(seconds),
     );
-    const { duration, timeBase } = file.video.stream;
-    assert.is(seconds(rational(duration * BigInt(timeBase.num), timeBase.den)), seconds(rational(62 * 1001, 60000)));
-    assert.is(file.input.startTime, 0n);
+    assert.is(length(file.video.stream), seconds(rational(123_457 + 7500, 180_000)));
     await file.close();
-    assert.is((await decodeVideo(path)).length, 61);
+  }));
+
+test('rounds each time to the nearest millisecond in Matroska, so that nothing drifts', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'out.mkv');
+    const rate = rational(60000, 1001);
+    const sink = await openSink(path, sinkOptions({ frameRate: rate }));
+    const times = evenTimes(300, rate);
+    await writeFrames(sink, videoInfo(), times, rational(1001, 60000));
+    await sink.finish();
+    const file = await demux(path);
+    assert.equal(
+      byTime(file.video.packets).map(({ pts }) => toMilliseconds(pts)),
+      times.map(toMilliseconds),
+    );
+    await file.close();
+  }));
+
+test('multiplies times in slow motion', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'out.mp4');
+    const sink = await openSink(path, sinkOptions({ slow: 4, audio: 'drop' }));
+    const times = evenTimes(10, rational(25));
+    await writeFrames(sink, videoInfo(), times, rational(1, 25));
+    await sink.finish();
+    const file = await demux(path);
+    assert.equal(
+      byTime(file.video.packets).map(({ pts }) => seconds(pts)),
+      times.map(({ num, den }) => seconds(rational(num * 4n, den))),
+    );
+    await file.close();
+  }));
+
+test('writes colour tags, sample aspect and rotation back', () =>
+  withFolder(async (folder) => {
+    for (const extension of ['mp4', 'mov', 'mkv']) {
+      const path = join(folder, `out.${extension}`);
+      const info = videoInfo({
+        color: { primaries: 9, transfer: 14, matrix: 9, range: 1 },
+        sampleAspect: rational(4, 3),
+        rotation: 90,
+      });
+      const sink = await openSink(path, sinkOptions({ info }));
+      await writeFrames(sink, info, evenTimes(3, rational(25)), rational(1, 25));
+      await sink.finish();
+      const source = await openSource(path, {});
+      assert.equal(source.info.color, info.color, extension);
+      assert.equal(source.info.sampleAspect, info.sampleAspect, extension);
+      assert.is(source.info.rotation, 90, extension);
+      await source.close();
+    }
+  }));
+
+test('keeps a mirroring of the source, which degrees cannot tell', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mp4');
+    const mirror = Buffer.from(new Int32Array([-65_536, 0, 0, 0, 65_536, 0, 0, 0, 1 << 30]).buffer);
+    await buildSource(source, { muxer: 'mp4', frames: 5, displayMatrix: mirror });
+    const sink = await openSink(join(folder, 'out.mp4'), sinkOptions({ copyFrom: source }));
+    await writeFrames(sink, videoInfo(), evenTimes(5, rational(25)), rational(1, 25));
+    await sink.finish();
+    const file = await demux(join(folder, 'out.mp4'));
+    const matrix = file.video.stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
+    assert.equal(matrix?.subarray(0, 20), mirror.subarray(0, 20));
+    await file.close();
+  }));
+
+for (const { name, color } of [
+  { name: 'BT.709, limited', color: { primaries: 1, transfer: 1, matrix: 1, range: 1 } },
+  { name: 'BT.601, full', color: { primaries: 6, transfer: 6, matrix: 6, range: 2 } },
+  { name: 'nothing stated', color: { primaries: 2, transfer: 2, matrix: 2, range: 0 } },
+]) {
+  test(`leaves a flat grey flat, and of the same value (${name})`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'out.mp4');
+      const info = videoInfo({ color });
+      const sink = await openSink(path, sinkOptions({ info }));
+      const greys = [0, 16, 77, 128, 200, 235, 255];
+      for (const [n, grey] of greys.entries()) {
+        const data = new Uint8Array(64 * 48 * 3).fill(grey);
+        await sink.write({ data, alpha: undefined, time: rational(n, 25), duration: rational(1, 25) });
+      }
+      await sink.finish();
+      const source = await openSource(path, {});
+      const read: number[] = [];
+      for await (const { data } of source.frames()) {
+        assert.is(new Set(data).size, 1, 'one value all over');
+        read.push(data[0]!);
+      }
+      await source.close();
+      for (const [n, grey] of greys.entries()) assert.ok(Math.abs(read[n]! - grey) <= 1, `${grey} became ${read[n]}`);
+    }));
+}
+
+test('states the matrix it chose for RGB sources', () =>
+  withFolder(async (folder) => {
+    const info = videoInfo({ kind: 'images', color: { primaries: 1, transfer: 13, matrix: 0, range: 2 } });
+    const sink = await openSink(join(folder, 'out.mp4'), sinkOptions({ info }));
+    await writeFrames(sink, info, evenTimes(2, rational(25)), rational(1, 25));
+    await sink.finish();
+    const source = await openSource(join(folder, 'out.mp4'), {});
+    assert.equal(source.info.color, { primaries: 1, transfer: 13, matrix: 6, range: 1 });
+    assert.is(source.info.pixelFormat, 'yuv420p');
+    await source.close();
+  }));
+
+test('keeps an odd size exactly, in 4:4:4 with a warning for H.264', () =>
+  withFolder(async (folder) => {
+    const info = videoInfo({ width: 53, height: 37 });
+    for (const [extension, format, warnings] of [
+      ['mp4', 'yuv444p', 1],
+      ['webm', 'yuv420p', 0],
+    ] as const) {
+      const path = join(folder, `out.${extension}`);
+      const sink = await openSink(path, sinkOptions({ info }));
+      await writeFrames(sink, info, evenTimes(3, rational(25)), rational(1, 25));
+      await sink.finish();
+      assert.is(sink.warnings.length, warnings);
+      const source = await openSource(path, {});
+      assert.equal([source.info.width, source.info.height, source.info.pixelFormat], [53, 37, format]);
+      await source.close();
+    }
+  }));
+
+test('takes another encoder, factor, pixel format and muxer options', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'out.mkv');
+    const sink = await openSink(
+      path,
+      sinkOptions({
+        codec: 'libx265',
+        crf: 30,
+        encoderOptions: { preset: 'ultrafast', pix_fmt: 'yuv444p', live: '1' },
+      }),
+    );
+    await writeFrames(sink, videoInfo(), evenTimes(3, rational(25)), rational(1, 25));
+    await sink.finish();
+    const file = await demux(path);
+    assert.is(file.video.codec, 'hevc');
+    assert.is(av.avGetPixFmtName(file.video.stream.codecpar.format as never), 'yuv444p');
+    await file.close();
+  }));
+
+test('writes AVI and MPEG-TS', () =>
+  withFolder(async (folder) => {
+    for (const extension of ['avi', 'ts']) {
+      const path = join(folder, `out.${extension}`);
+      const sink = await openSink(path, sinkOptions());
+      await writeFrames(sink, videoInfo(), evenTimes(30, rational(25)), rational(1, 25));
+      await sink.finish();
+      assert.is((await decodeVideo(path)).length, 30, extension);
+    }
+  }));
+
+test('fills two files at once', () =>
+  withFolder(async (folder) => {
+    const paths = ['a.mp4', 'b.mp4'].map((name) => join(folder, name));
+    const counts = await Promise.all(
+      paths.map(async (path, n) => {
+        const sink = await openSink(path, sinkOptions());
+        await writeFrames(sink, videoInfo(), evenTimes(20 + n, rational(25)), rational(1, 25));
+        await sink.finish();
+        return (await decodeVideo(path)).length;
+      }),
+    );
+    assert.equal(counts, [20, 21]);
   }));
 
 test.run();
