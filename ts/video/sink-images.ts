@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Sharp } from 'sharp';
 import { FlavrError, throwIfAborted } from '../errors.js';
@@ -43,6 +44,12 @@ export async function openImagesSink(path: string, options: SinkOptions): Promis
   const { quality, ...unknown } = options.encoderOptions;
   const stranger = Object.keys(unknown)[0] ?? (crf === undefined ? undefined : 'crf');
   if (stranger !== undefined) throw new FlavrError('BAD_ARGUMENT', `Images have no encoder option "${stranger}".`);
+  if (quality !== undefined && !/^([1-9]\d?|100)$/.test(quality)) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `The quality of JPEG images is a whole number from 1 to 100; got "${quality}".`,
+    );
+  }
   const { default: sharp } = await importPeer('sharp');
   const stop = createStop(options.signal);
   throwIfAborted(stop.signal);
@@ -81,8 +88,9 @@ class ImagesSink extends SerialSink {
     if (alpha) image = image.joinChannel(Buffer.from(alpha), { raw: { width, height, channels: 1 } });
     this.#count += 1;
     const name = `${String(this.#count).padStart(6, '0')}.${this.#format.extension}`;
+    const encoded = await this.#format.encode(image, this.#quality).toBuffer();
     try {
-      await this.#format.encode(image, this.#quality).toFile(join(this.#folder.temporary, name));
+      await writeFile(join(this.#folder.temporary, name), encoded);
     } catch (error) {
       throw unwritable(this.path, error);
     }

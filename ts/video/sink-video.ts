@@ -89,6 +89,7 @@ class EncodedSink extends SerialSink {
   readonly #parts: Parts;
   // In ticks of the encoder's clock.
   #first: { pts: bigint; dts: bigint } | undefined;
+  #lastTime: Rational | undefined;
   #lastPts: bigint | undefined;
   #end = 0n;
   // The encoder's latest packet, which is written when it is known whether another follows.
@@ -107,6 +108,13 @@ class EncodedSink extends SerialSink {
     const { encoder, timeline, container, timeBase } = this.#parts;
     const time = timeline.toOutput(frame.time);
     const pts = toTicks(time, timeBase);
+    if (this.#lastTime && compare(time, this.#lastTime) <= 0) {
+      throw new FlavrError(
+        'BAD_FRAME',
+        `Frames must come in order of time; one of ${toNumber(time)} s came after one of ${toNumber(this.#lastTime)} s.`,
+      );
+    }
+    this.#lastTime = time;
     if (this.#lastPts !== undefined && pts - this.#lastPts < container.shortestFrame) {
       throw tooFast(this.path, container, timeBase, `a frame came ${Number(pts - this.#lastPts)} ticks after another`);
     }
