@@ -32,17 +32,13 @@ export interface WindowQueue {
   run(factor: number, window: () => Window): Promise<InferredWindow>;
   /** Rejects, with `error`, what has not been handed to the session and all that comes later. */
   close(error: unknown): void;
-  /** Resolves when the session holds no window of this queue. */
-  idle(): Promise<void>;
 }
 
 class Client {
   readonly jobs: Job[] = [];
   /** Once taken in it is never refused. */
   admitted = false;
-  handedOver = 0;
   closed: { error: unknown } | undefined;
-  whenIdle: (() => void)[] = [];
 }
 
 /**
@@ -71,7 +67,6 @@ export class Dispatcher {
       run: (factor, window) =>
         new Promise((resolve, reject) => this.#enqueue({ client, factor, window, resolve, reject })),
       close: (error) => this.#close(client, error),
-      idle: () => new Promise((resolve) => (client.handedOver === 0 ? resolve() : client.whenIdle.push(resolve))),
     };
   }
 
@@ -177,15 +172,10 @@ export class Dispatcher {
     }
     if (ready.length === 0) return;
     this.#running++;
-    for (const { job } of ready) job.client.handedOver++;
     try {
       await this.#infer(factor, ready);
     } finally {
       this.#running--;
-      for (const { job } of ready) {
-        const { client } = job;
-        if (--client.handedOver === 0) for (const resolve of client.whenIdle.splice(0)) resolve();
-      }
       this.#dispatch(false);
     }
   }

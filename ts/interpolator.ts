@@ -1,4 +1,4 @@
-import type { BackendName, Session, SessionOptions, SessionStats } from './backends/backend.js';
+import type { Backend, BackendName, Session, SessionStats } from './backends/backend.js';
 import { selectBackend } from './backends/select.js';
 import { Dispatcher, type DispatchLimits } from './dispatch.js';
 import { FlavrError, throwIfAborted } from './errors.js';
@@ -74,42 +74,39 @@ export class Interpolator {
    * ```
    */
   static async open(options: OpenOptions): Promise<Interpolator> {
-    const format = frameFormat({ width: options?.width, height: options?.height, pixel: options?.format });
-    const limits: DispatchLimits = {
-      batch: wholeNumber('batch', options.batch, 1, 1, 64),
-      batchWaitMs: wholeNumber('batchWaitMs', options.batchWaitMs, 0, 0, 60_000),
-      inFlight: wholeNumber('inFlight', options.inFlight, 2, 1, 64),
-      maxActive: wholeNumber('maxActive', options.maxActive, 16, 1, 4096),
-      maxQueued: wholeNumber('maxQueued', options.maxQueued, 1024, 0, 1_000_000),
-    };
-    const threads = options.threads === undefined ? undefined : wholeNumber('threads', options.threads, 1, 1, 1024);
-    const device = wholeNumber('device', options.device, 0, 0, 1024);
-    const { signal } = options;
-    throwIfAborted(signal);
-    const { backend, passedOver } = await selectBackend(
-      options.engine === undefined ? (options.backend ?? 'auto') : 'tensorrt',
-    );
+    checkOptions(options);
+    const name = options.engine === undefined ? (options.backend ?? 'auto') : 'tensorrt';
+    const { backend, passedOver } = await selectBackend(name);
     const { model: named = DEFAULT_MODEL } = options;
     const model = typeof named === 'string' ? await loadModel(named) : named;
-    throwIfAborted(signal);
-    const factors = [options.k ?? modelFactor(model)].flat().flatMap((k) => passesFor(modelFactor(model), k));
-    const precision = options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16');
-    const sessionOptions: SessionOptions = {
-      ...options,
-      ...limits,
-      model,
-      format,
-      factors: [...new Set(factors)],
-      precision,
-      threads,
-      device,
-    };
-    const session = await backend.openSession(sessionOptions);
+    const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver.length > 0) {
       const sentence = `flavr runs on the backend ${backend.name} (${passedOver.join('; ')}).`;
       if (options.onNotice) options.onNotice(sentence);
       else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
     }
+    return interpolator;
+  }
+
+  /** The same on a backend and with a model that were chosen elsewhere. @internal */
+  static async openOn(backend: Backend, model: Model, options: OpenOptions): Promise<Interpolator> {
+    const { format, limits, device, threads } = checkOptions(options);
+    throwIfAborted(options.signal);
+    const factor = modelFactor(model);
+    const session = await backend.openSession({
+      ...limits,
+      model,
+      format,
+      device,
+      threads,
+      factors: [...new Set([options.k ?? factor].flat().flatMap((k) => passesFor(factor, k)))],
+      precision: options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16'),
+      lowering: options.lowering,
+      cacheDir: options.cacheDir,
+      graphs: options.graphs,
+      onProgress: options.onProgress,
+      signal: options.signal,
+    });
     return new Interpolator(session, model, format, limits, options.copyInput ?? false);
   }
 
@@ -215,7 +212,7 @@ export class Interpolator {
   }
 
   async #dispose(): Promise<void> {
-    for (const stream of this.#streams) stream.stop(disposedError());
+    await Promise.all([...this.#streams].map((stream) => stream.stop(disposedError())));
     await this.#session.dispose();
   }
 
@@ -255,7 +252,7 @@ export class Interpolator {
     try {
       yield* stream.outputs();
     } finally {
-      this.#streams.delete(stream);
+      void stream.stop(disposedError()).then(() => this.#streams.delete(stream));
     }
   }
 }
@@ -274,6 +271,33 @@ function checkSource(source: FrameSource<unknown>): void {
     if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
   }
   throw new FlavrError('BAD_ARGUMENT', 'The source must be iterable: an array, a generator, a stream of frames.');
+}
+
+interface CheckedOptions {
+  readonly format: FrameFormat;
+  readonly limits: DispatchLimits;
+  readonly device: number;
+  readonly threads: number | undefined;
+}
+
+/** @throws FlavrError `BAD_ARGUMENT`, `ABORTED`. */
+function checkOptions(options: OpenOptions): CheckedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new FlavrError('BAD_ARGUMENT', 'open takes an object with at least width and height.');
+  }
+  throwIfAborted(options.signal);
+  return {
+    format: frameFormat({ width: options.width, height: options.height, pixel: options.format }),
+    limits: {
+      batch: wholeNumber('batch', options.batch, 1, 1, 64),
+      batchWaitMs: wholeNumber('batchWaitMs', options.batchWaitMs, 0, 0, 60_000),
+      inFlight: wholeNumber('inFlight', options.inFlight, 2, 1, 64),
+      maxActive: wholeNumber('maxActive', options.maxActive, 16, 1, 4096),
+      maxQueued: wholeNumber('maxQueued', options.maxQueued, 1024, 0, 1_000_000),
+    },
+    device: wholeNumber('device', options.device, 0, 0, 1024),
+    threads: options.threads === undefined ? undefined : wholeNumber('threads', options.threads, 1, 1, 1024),
+  };
 }
 
 function wholeNumber(name: string, value: number | undefined, fallback: number, least: number, most: number): number {

@@ -57,12 +57,15 @@ export class FrameStream {
   readonly #lanes: Lane[] = [];
   readonly #nodes = new Map<FrameId, Node>();
   readonly #shows: Show[] = [];
+  /** Windows that have not come back. */
+  readonly #computing = new Set<Promise<void>>();
   #arrivals = 0;
   #lastArrival: Frame | undefined;
   #sourceState: 'idle' | 'reading' | 'ended' = 'idle';
   /** What ends the stream once all shows before it are done, and what ends it at once. */
   #sourceError: { error: unknown } | undefined;
   #stopped: { error: unknown } | undefined;
+  #cleaned = Promise.resolve();
   /** Wakes whoever waits for something to change. */
   #wakeConsumer: (() => void) | undefined;
   #wakeReader: (() => void) | undefined;
@@ -77,19 +80,21 @@ export class FrameStream {
     this.#gapsAhead = Math.ceil(host.windowsAhead / Math.max(1, planner.windowsPerGap));
   }
 
-  /** Ends the stream at once, with this error. */
-  stop(error: unknown): void {
-    if (this.#stopped) return;
-    this.#stopped = { error };
-    this.#queue.close(error);
-    this.#wakeConsumer?.();
-    this.#wakeReader?.();
-    void this.#cleanUp();
+  /** Ends the stream at once, with this error. Resolves when the session holds nothing of it. */
+  stop(error: unknown): Promise<void> {
+    if (!this.#stopped) {
+      this.#stopped = { error };
+      this.#queue.close(error);
+      this.#cleaned = this.#cleanUp();
+      this.#wakeConsumer?.();
+      this.#wakeReader?.();
+    }
+    return this.#cleaned;
   }
 
   async *outputs(): AsyncGenerator<TimedOutput, void, undefined> {
     const signal = this.#signal;
-    const onAbort = () => this.stop(abortError(signal!));
+    const onAbort = () => void this.stop(abortError(signal!));
     if (signal?.aborted) throw abortError(signal);
     signal?.addEventListener('abort', onAbort, { once: true });
     const iterator =
@@ -104,7 +109,7 @@ export class FrameStream {
       }
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      this.stop(new FlavrError('ABORTED', 'The stream was left before its end.'));
+      void this.stop(new FlavrError('ABORTED', 'The stream was left before its end.'));
       const reading = this.#sourceState === 'reading';
       if (this.#sourceState !== 'ended') {
         const returned = Promise.resolve(iterator.return?.()).catch(() => {});
@@ -223,6 +228,7 @@ export class FrameStream {
     const inputs = step.inputs.map((id) => ({ id, node: this.#nodes.get(id)! }));
     for (const { node } of inputs) node.uses++;
     const computed = this.#compute(step, inputs).finally(() => {
+      this.#computing.delete(computed);
       for (const { id, node } of inputs) {
         node.uses--;
         node.read = true;
@@ -230,8 +236,9 @@ export class FrameStream {
       }
       this.#wakeConsumer?.();
     });
+    this.#computing.add(computed);
     // Its failure stops the stream; nobody else needs to hear of it here.
-    computed.catch((error) => this.stop(error));
+    computed.catch((error) => void this.stop(error));
     for (const id of step.outputs) this.#nodes.set(id, newNode(undefined, true, computed));
   }
 
@@ -283,7 +290,7 @@ export class FrameStream {
 
   /** Once the session holds no window of this stream, gives back what the stream holds. */
   async #cleanUp(): Promise<void> {
-    await this.#queue.idle();
+    await Promise.allSettled(this.#computing);
     for (const [id, node] of this.#nodes) {
       node.slot = undefined;
       node.toShow = 0;

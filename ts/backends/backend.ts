@@ -75,8 +75,8 @@ export interface Slot {
 
 export interface Lane {
   /**
-   * Hands a frame over. Returns at once; the frame must not change until `slot` was freed or the windows that use it have
-   * come back, unless `copy` is set, which takes a copy before returning.
+   * Hands a frame over. Returns at once; the frame must not change until a window that uses it has come back (the first
+   * one does: the device has it by then) or `slot` was freed, unless `copy` is set, which takes a copy before returning.
    */
   upload(frame: Frame, options?: { copy?: boolean }): Slot;
   free(slot: Slot): void;
