@@ -34,6 +34,8 @@ export class Interpolator {
   readonly backend: BackendName;
   /** Layout of every frame, in and out. */
   readonly format: FrameFormat;
+  /** Name of the bundled model, or of the file it came from. */
+  readonly modelName: string;
   /** m: one pass of the model turns every frame into m. */
   readonly modelFactor: number;
   /** Every k that `interpolate`, `stream` and `streamTimed` take besides 1. */
@@ -48,6 +50,7 @@ export class Interpolator {
     this.#session = session;
     this.backend = session.backend;
     this.format = format;
+    this.modelName = model.name;
     this.modelFactor = modelFactor(model);
     this.factors = supportedFactors(this.modelFactor);
     this.#inputs = modelInputs(model);

@@ -1,0 +1,190 @@
+import { FlavrError, throwIfAborted } from '../errors.js';
+import { Interpolator } from '../interpolator.js';
+import type { TimedFrame } from '../options.js';
+import { add, multiply, type Rational, rational, subtract } from '../rational.js';
+import { AlphaTrack } from './alpha.js';
+import { CutDetector } from './cuts.js';
+import type { InterpolateVideoOptions, VideoSummary } from './options.js';
+import { sameFile } from './output-file.js';
+import { expectedFrames, outputClock, requestedSteps, type Steps, sceneThreshold } from './plan.js';
+import { ProgressMeter } from './progress-meter.js';
+import { openSink } from './sink.js';
+import { openSource } from './source.js';
+import type { SinkOptions, VideoSink, VideoSource } from './types.js';
+
+/**
+ * Writes a smoother (or slower) copy of a video: reads `input` (a video file, a GIF or a folder of images), inserts frames,
+ * and writes `output`, whose extension says what it becomes. Decoding, the model and encoding run side by side; memory does
+ * not grow with the length. Sound, subtitles, chapters and metadata of a video file are kept.
+ *
+ * With `k`, N frames become exactly (N-1)*k + 1 in the same time. Where a new shot begins nothing is interpolated. An
+ * alpha channel is blended linearly, since the model makes colours only. The output has its name only when it is complete;
+ * after any failure nothing of it is left.
+ *
+ * @throws FlavrError `BAD_ARGUMENT` (options; output equal to input), `VIDEO_UNREADABLE` and `VIDEO_UNSUPPORTED` as
+ * `openSource`, `OUTPUT_EXISTS`, `VIDEO_UNWRITABLE`, `UNSUPPORTED_FACTOR`, what `Interpolator.open` throws, and `ABORTED`.
+ * @example
+ * ```ts
+ * import { interpolateVideo } from 'flavr/video';
+ *
+ * const { framesIn, framesOut, cuts } = await interpolateVideo('holiday.mp4', 'holiday-60.mp4', { fps: 60 });
+ * ```
+ */
+export async function interpolateVideo(
+  input: string,
+  output: string,
+  options: InterpolateVideoOptions = {},
+): Promise<VideoSummary> {
+  const job = new Job(input, output, options);
+  try {
+    return await job.run();
+  } finally {
+    await job.close();
+  }
+}
+
+class Job {
+  readonly #input: string;
+  readonly #output: string;
+  readonly #options: InterpolateVideoOptions;
+  readonly #started = performance.now();
+  readonly #warnings = new Set<string>();
+  #source: VideoSource | undefined;
+  #sink: VideoSink | undefined;
+  #flavr: Interpolator | undefined;
+  #framesIn = 0;
+  #framesOut = 0;
+  readonly #cuts: Rational[] = [];
+
+  constructor(input: string, output: string, options: InterpolateVideoOptions) {
+    this.#input = input;
+    this.#output = output;
+    this.#options = options;
+  }
+
+  async run(): Promise<VideoSummary> {
+    const options = this.#options;
+    let steps = requestedSteps(options);
+    const threshold = sceneThreshold(options);
+    throwIfAborted(options.signal);
+    if (await sameFile(this.#input, this.#output)) {
+      throw new FlavrError('BAD_ARGUMENT', `The output ${this.#output} is the input itself. Choose another name.`);
+    }
+    const source = await openSource(this.#input, options);
+    this.#source = source;
+    // Opening a model may take minutes, so everything else that can be refused is refused first where it can be.
+    if (!steps) steps = { k: (await this.#openInterpolator(undefined)).modelFactor, fps: undefined, slow: 1 };
+    const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
+    this.#sink = sink;
+    const flavr = this.#flavr ?? (await this.#openInterpolator(steps.k));
+
+    const { info } = source;
+    const alpha = info.alpha ? new AlphaTrack() : undefined;
+    const detector = threshold === 'off' ? undefined : new CutDetector(info.width, info.height, threshold);
+    const meter = new ProgressMeter(options.onProgress, expectedFrames(source, steps));
+    const { signal } = options;
+    const pace = steps.fps ? { fps: steps.fps } : { k: steps.k! };
+    let start: Rational | undefined;
+    let end: Rational | undefined;
+    for await (const frame of flavr.streamTimed(this.#sourceFrames(source, detector, alpha), { ...pace, signal })) {
+      const { data, time, duration, position } = frame;
+      start ??= time;
+      end = add(time, duration);
+      await sink.write({ data, alpha: alpha?.at(position), time, duration });
+      flavr.release(data);
+      this.#framesOut += 1;
+      meter.update(this.#framesIn, this.#framesOut);
+      this.#collectWarnings();
+    }
+    await sink.finish();
+    meter.update(this.#framesIn, this.#framesOut, true);
+    this.#collectWarnings();
+    return {
+      input: this.#input,
+      output: this.#output,
+      width: info.width,
+      height: info.height,
+      framesIn: this.#framesIn,
+      framesOut: this.#framesOut,
+      duration: multiply(subtract(end!, start!), rational(steps.slow)),
+      cuts: this.#cuts,
+      warnings: [...this.#warnings],
+      model: flavr.modelName,
+      backend: flavr.backend,
+      windows: flavr.stats().windows,
+      seconds: (performance.now() - this.#started) / 1000,
+    };
+  }
+
+  async #openInterpolator(k: number | undefined): Promise<Interpolator> {
+    const { model, engine, backend, device, precision, threads, signal, onPrepare } = this.#options;
+    const { width, height } = this.#source!.info;
+    const run = { model, engine, backend, device, precision, threads };
+    const onNotice = (sentence: string) => this.#warn(sentence);
+    this.#flavr = await Interpolator.open({ ...run, width, height, k, signal, onProgress: onPrepare, onNotice });
+    return this.#flavr;
+  }
+
+  #sinkOptions({ info, range }: VideoSource, steps: Steps): SinkOptions {
+    const {
+      audio = 'drop',
+      codec,
+      crf,
+      encoderOptions = {},
+      overwrite = false,
+      inputFps,
+      threads,
+      signal,
+    } = this.#options;
+    const recounted = inputFps !== undefined && info.kind === 'video';
+    if (recounted) this.#warn('Sound, subtitles and chapters are left out: they have no place in time under inputFps.');
+    return {
+      info,
+      ...outputClock(info, steps),
+      copyFrom: info.kind === 'video' && !recounted ? this.#input : undefined,
+      range,
+      slow: steps.slow,
+      audio: this.#options.slow === undefined ? 'keep' : audio,
+      codec,
+      crf,
+      encoderOptions,
+      overwrite,
+      threads,
+      signal,
+    };
+  }
+
+  async *#sourceFrames(
+    source: VideoSource,
+    detector: CutDetector | undefined,
+    alpha: AlphaTrack | undefined,
+  ): AsyncGenerator<TimedFrame, void, undefined> {
+    for await (const frame of source.frames()) {
+      const cut = detector?.next(frame.data).cut ?? false;
+      if (cut) this.#cuts.push(frame.time);
+      if (alpha) alpha.push(frame.alpha!);
+      this.#framesIn += 1;
+      yield { data: frame.data, time: frame.time, duration: frame.duration, cut };
+    }
+  }
+
+  #collectWarnings(): void {
+    for (const warning of [...this.#source!.warnings, ...this.#sink!.warnings]) this.#warn(warning);
+  }
+
+  #warn(warning: string): void {
+    if (this.#warnings.has(warning)) return;
+    this.#warnings.add(warning);
+    this.#options.onWarning?.(warning);
+  }
+
+  /** Removes what is unfinished and frees everything; after `run` has settled. */
+  async close(): Promise<void> {
+    await this.#sink?.abort();
+    await this.#source?.close();
+    const disposed = this.#flavr?.dispose();
+    // A window that is being computed cannot be stopped; whoever aborts wants to go on, not to wait for it.
+    if (this.#options.signal?.aborted) disposed?.catch(() => {});
+    else await disposed;
+  }
+}
