@@ -1,9 +1,9 @@
 import { ElementType, elementCount } from '../onnx/proto.js';
 import type { GraphBuilder, Value } from './builder.js';
 import { LEAK } from './network.js';
-import type { Kernel } from './weights.js';
+import type { Affine, Kernel } from './weights.js';
 
-/** Parts of the network that are the same in both lowerings. `T` is the element type of activations and weights. */
+// Parts of the network that are the same in both lowerings.
 
 export function bias(b: GraphBuilder, kernel: Kernel, type: ElementType): Value[] {
   const values = kernel.bias;
@@ -14,17 +14,27 @@ export const leakyRelu = (b: GraphBuilder, name: string, x: Value): Value =>
   b.elementwise('LeakyRelu', name, [x], { alpha: LEAK });
 
 /**
- * The factors of a gate from all channels' means [B, C, 1…]. Means and what follows are float32 in every precision: a mean
- * over millions of values loses too much in half. The 1x1 convolution is a 2-D one in both lowerings, because TensorRT-RTX
- * has no float32 3-D convolution for compute capability 7.5.
+ * The factors of a gate from all channels' means [B, C, 1…], times the scale of the norm behind it. Means and what follows
+ * are float32 in every precision: a mean over millions of values loses too much in half. The 1x1 convolution is a 2-D one in
+ * both lowerings, because TensorRT-RTX has no float32 3-D convolution for compute capability 7.5.
  */
-export function gateFactors(b: GraphBuilder, name: string, mean: Value, kernel: Kernel): Value {
+export function gateFactors(
+  b: GraphBuilder,
+  name: string,
+  mean: Value,
+  kernel: Kernel,
+  norm: Affine | undefined,
+): Value {
   const [out, channels] = kernel.shape as [number, number];
   const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, [out, channels, 1, 1], kernel.weight);
   const flat = mean.shape.length === 4 ? mean : b.reshape(`${name}.flat`, mean, [mean.shape[0]!, channels, 1, 1]);
   const inputs = [flat, weight, ...bias(b, kernel, ElementType.float32)];
   const logits = b.node('Conv', `${name}.logits`, inputs, flat.shape);
-  const factors = b.elementwise('Sigmoid', `${name}.factors`, [logits]);
+  let factors = b.elementwise('Sigmoid', `${name}.factors`, [logits]);
+  if (norm) {
+    const scale = perChannel(b, `${name}.norm.scale`, norm.scale, factors);
+    factors = b.elementwise('Mul', `${name}.scaled-factors`, [factors, scale]);
+  }
   return flat === mean ? factors : b.reshape(`${name}.spread`, factors, mean.shape);
 }
 

@@ -1,14 +1,11 @@
-import { ElementType } from '../onnx/proto.js';
+import { ElementType, elementCount } from '../onnx/proto.js';
 import type { GraphBuilder, Value } from './builder.js';
 import { bias, gateFactors, head, leakyRelu, perChannel } from './layers.js';
 import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
 
-/**
- * One activation [B, C, H, W] for each step of time; a step may be several tensors side by side in channels, so that what a
- * convolution reads is concatenated once.
- */
-type Steps = readonly (readonly Value[])[];
+/** One activation [B, C, H, W] for each step of time. */
+type Steps = readonly Value[];
 
 /** An input step of a convolution, and the index along time of the kernel's slice that it meets. */
 interface Tap {
@@ -16,9 +13,19 @@ interface Tap {
   readonly slice: number;
 }
 
+/** Shape of a convolution's output [B, C, H, W] and the node's attributes. */
+interface Form {
+  readonly shape: readonly number[];
+  readonly attributes: Readonly<Record<string, readonly number[]>>;
+}
+
 /**
- * Each output step is a two-dimensional convolution over the channels of the input steps that its kernel reaches; slices of
- * the kernel that fall outside the window are skipped. The arithmetic is that of the three-dimensional form, exactly.
+ * Each output step is a sum of two-dimensional convolutions, one for each input step that the kernel reaches; slices of the
+ * kernel that fall outside the window are skipped. The arithmetic is that of the three-dimensional form, but for the order
+ * of its sums.
+ *
+ * Runtimes fuse the additions into the convolutions. One convolution over the joined channels of the input steps is no
+ * faster, and needs the weights 7/3 times (the steps at both ends reach fewer inputs) and a copy of every activation.
  */
 export class Lowering2d implements Lowering<Steps, Value> {
   readonly #b: GraphBuilder;
@@ -32,84 +39,63 @@ export class Lowering2d implements Lowering<Steps, Value> {
 
   /** The window from its frames, each [B, 3, H, W] of the lowering's element type. */
   window(frames: readonly Value[]): Steps {
-    return frames.map((frame) => [frame]);
+    return frames;
   }
 
   conv(name: string, x: Steps, kernel: Kernel, stride: Stride): Steps {
-    const [out, , time, height, width] = kernel.shape as [number, number, number, number, number];
-    const pad = (time - 1) / 2;
-    const steps = Math.ceil(x.length / stride.time);
-    return range(steps).map((t) => {
-      const reached = range(time).map((slice) => ({ step: t * stride.time + slice - pad, slice }));
-      const taps = reached.filter(({ step }) => step >= 0 && step < x.length);
-      const input = this.#gather(`${name}.t${t}.in`, x, taps);
-      const weight = this.#slices(kernel, taps, [out, input.shape[1]!, height, width], forwardSlices);
-      const sizes = input.shape.slice(2).map((size) => Math.ceil(size / stride.space));
-      const pads = [(height - 1) / 2, (width - 1) / 2];
-      const y = this.#b.node(
-        'Conv',
-        `${name}.t${t}`,
-        [input, weight, ...this.#bias(kernel)],
-        [input.shape[0]!, out, ...sizes],
-        {
-          kernel_shape: [height, width],
-          pads: [...pads, ...pads],
-          strides: [stride.space, stride.space],
-        },
-      );
-      return [y];
+    const [out, channels, time, height, width] = kernel.shape as [number, number, number, number, number];
+    const [batch, , ...size] = x[0]!.shape as [number, number, number, number];
+    const pads = [(height - 1) / 2, (width - 1) / 2];
+    const form: Form = {
+      shape: [batch, out, ...size.map((side) => Math.ceil(side / stride.space))],
+      attributes: { kernel_shape: [height, width], pads: [...pads, ...pads], strides: [stride.space, stride.space] },
+    };
+    const weights = (slice: number) => this.#slice(kernel, slice, [out, channels, height, width], timeSlice);
+    return range(Math.ceil(x.length / stride.time)).map((t) => {
+      const taps = range(time).map((slice) => ({ step: t * stride.time + slice - (time - 1) / 2, slice }));
+      return this.#sum(`${name}.t${t}`, x, taps, weights, bias(this.#b, kernel, this.#type), form);
     });
   }
 
   deconv(name: string, x: Steps, kernel: Kernel, timeStride: number): Steps {
     const b = this.#b;
-    const [, out, time] = kernel.shape as [number, number, number];
-    const phaseBias = kernel.bias;
+    const [channels, out, time] = kernel.shape as [number, number, number];
+    const [batch, , height, width] = x[0]!.shape as [number, number, number, number];
+    // Position (i, j) of a 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i as phases in its
+    // channels: one row and column too many on each side.
+    const form: Form = {
+      shape: [batch, 4 * out, height + 1, width + 1],
+      attributes: { kernel_shape: [2, 2], pads: [1, 1, 1, 1] },
+    };
+    const weights = (slice: number) => this.#slice(kernel, slice, [4 * out, channels, 2, 2], phaseSlice);
+    const phaseBias = bias(b, repeatBias(kernel, 4), this.#type);
     return range(x.length * timeStride).map((t) => {
-      const reached = range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice }));
-      const taps = reached.filter(({ step }) => Number.isInteger(step) && step >= 0 && step < x.length);
-      const input = this.#gather(`${name}.t${t}.in`, x, taps);
-      const [batch, channels, height, width] = input.shape as [number, number, number, number];
-      const weight = this.#slices(kernel, taps, [4 * out, channels, 2, 2], phaseSlices);
-      const biases = phaseBias
-        ? [b.weight(`${kernel.name}.bias`, this.#type, [4 * out], () => repeated(phaseBias, 4))]
-        : [];
-      // Position (i, j) of the 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i: one row and
-      // column too many on each side.
-      const shape = [batch, 4 * out, height + 1, width + 1];
-      const phases = b.node('Conv', `${name}.t${t}.phases`, [input, weight, ...biases], shape, {
-        kernel_shape: [2, 2],
-        pads: [1, 1, 1, 1],
-      });
-      const spread = b.node(
-        'DepthToSpace',
-        `${name}.t${t}.spread`,
-        [phases],
-        [batch, out, 2 * height + 2, 2 * width + 2],
-        { blocksize: 2 },
-      );
-      const y = b.crop(`${name}.t${t}`, spread, [
+      const step = `${name}.t${t}`;
+      const taps = range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice }));
+      const phases = this.#sum(`${step}.phases`, x, taps, weights, phaseBias, form);
+      const spreadShape = [batch, out, 2 * height + 2, 2 * width + 2];
+      const spread = b.node('DepthToSpace', `${step}.spread`, [phases], spreadShape, { blocksize: 2 });
+      return b.crop(step, spread, [
         [2, 1, 2 * height + 1],
         [3, 1, 2 * width + 1],
       ]);
-      return [y];
     });
   }
 
   upsample(name: string, x: Steps, time: number): Steps {
     const b = this.#b;
-    const wide = x.map((_, t) => b.resize(`${name}.space.t${t}`, this.#one(x, t), [2, 2]));
-    if (time === 1) return wide.map((value) => [value]);
+    const wide = x.map((step, t) => b.resize(`${name}.space.t${t}`, step, [2, 2]));
+    if (time === 1) return wide;
     const near = b.scalar('three-quarters', 0.75, this.#type);
     const far = b.scalar('quarter', 0.25, this.#type);
-    const scaled = wide.map((value, t) => ({
-      near: b.elementwise('Mul', `${name}.near.t${t}`, [value, near]),
-      far: b.elementwise('Mul', `${name}.far.t${t}`, [value, far]),
+    const scaled = wide.map((step, t) => ({
+      near: b.elementwise('Mul', `${name}.near.t${t}`, [step, near]),
+      far: b.elementwise('Mul', `${name}.far.t${t}`, [step, far]),
     }));
     return range(2 * x.length).map((t) => {
       const step = t >> 1;
       const neighbour = Math.min(Math.max(t % 2 === 0 ? step - 1 : step + 1, 0), x.length - 1);
-      return [b.elementwise('Add', `${name}.t${t}`, [scaled[step]!.near, scaled[neighbour]!.far])];
+      return b.elementwise('Add', `${name}.t${t}`, [scaled[step]!.near, scaled[neighbour]!.far]);
     });
   }
 
@@ -117,149 +103,147 @@ export class Lowering2d implements Lowering<Steps, Value> {
     const b = this.#b;
     const half = b.scalar('half', 0.5, this.#type);
     return range(x.length / 2).map((t) => {
-      const sum = b.elementwise('Add', `${name}.sum.t${t}`, [this.#one(x, 2 * t), this.#one(x, 2 * t + 1)]);
-      return [b.elementwise('Mul', `${name}.t${t}`, [sum, half])];
+      const sum = b.elementwise('Add', `${name}.sum.t${t}`, [x[2 * t]!, x[2 * t + 1]!]);
+      return b.elementwise('Mul', `${name}.t${t}`, [sum, half]);
     });
   }
 
   gate(name: string, x: Steps, kernel: Kernel, norm: Affine | undefined): Steps {
     const b = this.#b;
-    const means = x.map((_, t) =>
-      b.globalMean(`${name}.mean.t${t}`, b.cast(`${name}.float.t${t}`, this.#one(x, t), ElementType.float32)),
+    const means = x.map((step, t) =>
+      b.globalMean(`${name}.mean.t${t}`, b.cast(`${name}.float.t${t}`, step, ElementType.float32)),
     );
     const mean = means.length === 1 ? means[0]! : b.elementwise('Mean', `${name}.mean`, means);
-    let factors = gateFactors(b, name, mean, kernel);
-    if (norm) {
-      const scale = perChannel(b, `${name}.norm.scale`, norm.scale, factors);
-      factors = b.elementwise('Mul', `${name}.scaled`, [factors, scale]);
-    }
-    const gate = b.cast(`${name}.factors.cast`, factors, this.#type);
-    return this.#each(norm ? `${name}.gated` : name, x, (step, value) => {
-      const gated = b.elementwise('Mul', step, [value, gate]);
-      if (!norm) return gated;
-      return b.elementwise('Add', `${step}.shifted`, [gated, perChannel(b, `${name}.norm.shift`, norm.shift, value)]);
-    });
+    const factors = b.cast(`${name}.factors.cast`, gateFactors(b, name, mean, kernel, norm), this.#type);
+    const gated = (step: Value, made: string) => b.elementwise('Mul', made, [step, factors]);
+    return norm ? this.#shift(name, x, norm, gated) : x.map((step, t) => gated(step, `${name}.t${t}`));
   }
 
   affine(name: string, x: Steps, norm: Affine): Steps {
     const b = this.#b;
-    return this.#each(name, x, (step, value) => {
-      const scale = perChannel(b, `${name}.norm.scale`, norm.scale, value);
-      const scaled = b.elementwise('Mul', `${step}.scaled`, [value, scale]);
-      return b.elementwise('Add', step, [scaled, perChannel(b, `${name}.norm.shift`, norm.shift, value)]);
-    });
+    const scale = perChannel(b, `${name}.norm.scale`, norm.scale, x[0]!);
+    return this.#shift(name, x, norm, (step, made) => b.elementwise('Mul', made, [step, scale]));
   }
 
   relu(name: string, x: Steps): Steps {
-    return this.#each(name, x, (step, value) => this.#b.elementwise('Relu', step, [value]));
+    return x.map((step, t) => this.#b.elementwise('Relu', `${name}.t${t}`, [step]));
   }
 
   leakyRelu(name: string, x: Steps): Steps {
-    return this.#each(name, x, (step, value) => leakyRelu(this.#b, step, value));
+    return x.map((step, t) => leakyRelu(this.#b, `${name}.t${t}`, step));
   }
 
   add(name: string, a: Steps, c: Steps): Steps {
-    return this.#each(name, a, (step, value, t) => this.#b.elementwise('Add', step, [value, this.#one(c, t)]));
+    return a.map((step, t) => this.#b.elementwise('Add', `${name}.t${t}`, [step, c[t]!]));
   }
 
-  concat(_name: string, a: Steps, c: Steps): Steps {
-    return a.map((parts, t) => [...parts, ...c[t]!]);
+  concat(name: string, a: Steps, c: Steps): Steps {
+    return a.map((step, t) => this.#b.concat(`${name}.t${t}`, [step, c[t]!], 1));
   }
 
   fuse(name: string, x: Steps, kernel: Kernel): Value {
     const b = this.#b;
-    const all = b.concat(`${name}.steps`, x.flat(), 1);
-    const weight = b.weight(`${kernel.name}.weight`, this.#type, kernel.shape, kernel.weight);
-    const shape = [all.shape[0]!, kernel.shape[0]!, ...all.shape.slice(2)];
-    return leakyRelu(b, name, b.node('Conv', `${name}.conv`, [all, weight, ...this.#bias(kernel)], shape));
+    const [out] = kernel.shape as [number];
+    const [batch, channels, ...size] = x[0]!.shape as [number, number, number, number];
+    const weights = (step: number) => this.#slice(kernel, step, [out, channels, 1, 1], columnSlice);
+    const taps = x.map((_, step) => ({ step, slice: step }));
+    const biases = bias(b, kernel, this.#type);
+    const form: Form = { shape: [batch, out, ...size], attributes: { kernel_shape: [1, 1] } };
+    return leakyRelu(b, name, this.#sum(`${name}.conv`, x, taps, weights, biases, form));
   }
 
   head(name: string, y: Value, kernel: Kernel): Value {
     return head(this.#b, name, y, kernel);
   }
 
-  #each(name: string, x: Steps, make: (name: string, value: Value, step: number) => Value): Steps {
-    return x.map((_, t) => [make(`${name}.t${t}`, this.#one(x, t), t)]);
-  }
-
-  #one(x: Steps, step: number): Value {
-    const [value, ...more] = x[step]!;
-    if (value === undefined || more.length > 0) throw new Error('only a convolution reads joined channels');
-    return value;
-  }
-
-  #gather(name: string, x: Steps, taps: readonly Tap[]): Value {
-    return this.#b.concat(
-      name,
-      taps.flatMap(({ step }) => x[step]!),
-      1,
-    );
-  }
-
-  #slices(
-    kernel: Kernel,
+  /** The sum over those taps that meet a step of the window. */
+  #sum(
+    name: string,
+    x: Steps,
     taps: readonly Tap[],
-    shape: readonly number[],
-    make: (kernel: Kernel, slices: readonly number[]) => Float32Array,
+    weights: (slice: number) => Value,
+    biases: readonly Value[],
+    { shape, attributes }: Form,
   ): Value {
-    const slices = taps.map(({ slice }) => slice);
-    return this.#b.weight(`${kernel.name}.weight[${slices}]`, this.#type, shape, () => make(kernel, slices));
+    const b = this.#b;
+    const met = taps.flatMap(({ step, slice }) => (x[step] ? [{ input: x[step], slice }] : []));
+    return met.reduce<Value | undefined>((sum, { input, slice }, i) => {
+      const made = (suffix: string) => (i === met.length - 1 ? name : `${name}.${suffix}${slice}`);
+      const inputs = [input, weights(slice), ...(sum ? [] : biases)];
+      const term = b.node('Conv', sum ? `${name}.term${slice}` : made('term'), inputs, shape, attributes);
+      return sum ? b.elementwise('Add', made('sum'), [sum, term]) : term;
+    }, undefined)!;
   }
 
-  #bias(kernel: Kernel): Value[] {
-    return bias(this.#b, kernel, this.#type);
+  #shift(name: string, x: Steps, norm: Affine, scaled: (step: Value, name: string) => Value): Steps {
+    const b = this.#b;
+    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, x[0]!);
+    return x.map((step, t) => b.elementwise('Add', `${name}.t${t}`, [scaled(step, `${name}.scaled.t${t}`), shift]));
+  }
+
+  #slice(
+    kernel: Kernel,
+    slice: number,
+    shape: readonly number[],
+    cut: (kernel: Kernel, slice: number, to: Float32Array) => void,
+  ): Value {
+    return this.#b.weight(`${kernel.name}.weight[${slice}]`, this.#type, shape, () => {
+      const to = new Float32Array(elementCount(shape));
+      cut(kernel, slice, to);
+      return to;
+    });
   }
 }
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-/** [out, in, time, …] to [out, slices of time side by side in `in`, …]. */
-function forwardSlices({ shape, weight }: Kernel, slices: readonly number[]): Float32Array {
-  const [out, channels, time, height, width] = shape as [number, number, number, number, number];
+/** [out, in, time, height, width] at one index of time. */
+function timeSlice({ shape, weight }: Kernel, slice: number, to: Float32Array): void {
+  const [, , time, height, width] = shape as [number, number, number, number, number];
   const from = weight();
   const area = height * width;
-  const to = new Float32Array(out * slices.length * channels * area);
-  let at = 0;
-  for (let o = 0; o < out; o++) {
-    for (const slice of slices) {
-      for (let c = 0; c < channels; c++) {
-        const start = ((o * channels + c) * time + slice) * area;
-        to.set(from.subarray(start, start + area), at);
-        at += area;
-      }
-    }
+  for (let at = 0, start = slice * area; at < to.length; at += area, start += time * area) {
+    to.set(from.subarray(start, start + area), at);
   }
-  return to;
+}
+
+/** [out, steps * in, 1, 1] at the columns of one step. */
+function columnSlice({ shape, weight }: Kernel, step: number, to: Float32Array): void {
+  const [out, columns] = shape as [number, number];
+  const from = weight();
+  const channels = to.length / out;
+  for (let row = 0; row < out; row++) {
+    const start = row * columns + step * channels;
+    to.set(from.subarray(start, start + channels), row * channels);
+  }
 }
 
 /**
- * [in, out, time, 4, 4] of a transposed convolution to the [4 * out, slices * in, 2, 2] of the convolution that makes its
- * four phases, row phase first. Phase r of output row 2i-1+r meets input i through the kernel's row r, input i-1 through r+2.
+ * [in, out, time, 4, 4] of a transposed convolution, at one index of time, as the [4 * out, in, 2, 2] that makes its four
+ * phases, row phase first. Phase r of output row 2i-1+r meets input i through the kernel's row r, input i-1 through r+2.
  */
-function phaseSlices({ shape, weight }: Kernel, slices: readonly number[]): Float32Array {
+function phaseSlice({ shape, weight }: Kernel, slice: number, to: Float32Array): void {
   const [channels, out, time] = shape as [number, number, number];
   const from = weight();
-  const to = new Float32Array(4 * out * slices.length * channels * 4);
   let at = 0;
-  for (let phase = 0; phase < 4; phase++) {
-    const [row, column] = [phase >> 1, phase & 1];
-    for (let o = 0; o < out; o++) {
-      for (const slice of slices) {
+  for (const row of [0, 1]) {
+    for (const column of [0, 1]) {
+      for (let o = 0; o < out; o++) {
         for (let c = 0; c < channels; c++) {
           const plane = ((c * out + o) * time + slice) * 16;
           for (const y of [row + 2, row]) {
-            to[at++] = from[plane + y * 4 + column + 2]!;
-            to[at++] = from[plane + y * 4 + column]!;
+            for (const x of [column + 2, column]) to[at++] = from[plane + y * 4 + x]!;
           }
         }
       }
     }
   }
-  return to;
 }
 
-function repeated(values: Float32Array, times: number): Float32Array {
-  const all = new Float32Array(values.length * times);
-  for (let i = 0; i < times; i++) all.set(values, i * values.length);
-  return all;
+function repeatBias(kernel: Kernel, times: number): Kernel {
+  const { bias: values } = kernel;
+  if (!values) return kernel;
+  const repeated = new Float32Array(values.length * times);
+  for (let i = 0; i < times; i++) repeated.set(values, i * values.length);
+  return { ...kernel, bias: repeated };
 }

@@ -71,14 +71,9 @@ export class Lowering3d implements Lowering<Value, Value> {
   gate(name: string, x: Value, kernel: Kernel, norm: Affine | undefined): Value {
     const b = this.#b;
     const mean = b.globalMean(`${name}.mean`, b.cast(`${name}.float`, x, ElementType.float32));
-    let factors = gateFactors(b, name, mean, kernel);
-    if (norm) {
-      const scale = perChannel(b, `${name}.norm.scale`, norm.scale, factors);
-      factors = b.elementwise('Mul', `${name}.scaled`, [factors, scale]);
-    }
-    const gate = b.cast(`${name}.factors.cast`, factors, this.#type);
-    if (!norm) return b.elementwise('Mul', name, [x, gate]);
-    const gated = b.elementwise('Mul', `${name}.gated`, [x, gate]);
+    const factors = b.cast(`${name}.factors.cast`, gateFactors(b, name, mean, kernel, norm), this.#type);
+    if (!norm) return b.elementwise('Mul', name, [x, factors]);
+    const gated = b.elementwise('Mul', `${name}.gated`, [x, factors]);
     return b.elementwise('Add', name, [gated, perChannel(b, `${name}.norm.shift`, norm.shift, x)]);
   }
 
