@@ -31,7 +31,7 @@ for (const name of ['tiny8-k2', 'tiny8-k8', 'r18-k2', 'r18-k8'] as const) {
     test(`${name}, framed, ${lowering}: bytes agree with the rounded vectors`, async () => {
       const { golden, model } = await goldenModel(name);
       const { width, height, outputs } = golden;
-      const expected = roundedOutputs(golden);
+      const expected = roundedOutputs(outputs);
       const run = async (precision: Precision) => {
         const { bytes } = buildGraph(model, { width, height, precision, lowering });
         const { interpolated, peak } = await runOnnx(bytes, frameFeeds(golden.frames, height, width));

@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
-import { openSafetensors } from '../../ts/model/checkpoint/safetensors.js';
-import { openSource } from '../../ts/model/checkpoint/source.js';
+import { decodeFloats } from '../../ts/model/checkpoint/dtype.js';
+import { openSafetensors, readSafetensorsHeader } from '../../ts/model/checkpoint/safetensors.js';
+import { openSource, readBytes } from '../../ts/model/checkpoint/source.js';
 import type { ModelConfig, Tensor, WeightsModel } from '../../ts/model/config.js';
 import { GOLDENS, type Golden, readGolden, ruleWeights, TINY_GOLDENS } from '../support/goldens.js';
 
@@ -70,6 +71,98 @@ async function readTensors(path: string): Promise<Map<string, Tensor>> {
   }
 }
 
+/** The networks of variants.safetensors by name, each with the first 2C frames and PyTorch's outputs. */
+export async function readVariants(): Promise<Map<string, Variant>> {
+  const source = await openSource('test/fixtures/graph/variants.safetensors');
+  try {
+    const { tensors, metadata } = await readSafetensorsHeader(source);
+    const read = async (name: string) => {
+      const { offset, bytes, shape, dtype } = tensors.get(name)!;
+      return { shape, dtype, bytes: await readBytes(source, offset, bytes, name) };
+    };
+    const frames = await read('frames');
+    const [, height, width] = frames.shape as [number, number, number, number];
+    const variants = new Map<string, Variant>();
+    for (const [name, description] of Object.entries(metadata)) {
+      const { config, tensors: shapes } = JSON.parse(description) as { config: ModelConfig; tensors: Shapes };
+      const { shape, dtype, bytes } = await read(name);
+      variants.set(name, {
+        model: modelOf(name, config, ruleWeights(shapes)),
+        height,
+        width,
+        frames: Array.from({ length: config.inputs }, (_, t) => {
+          const size = height * width * 3;
+          return new Uint8Array(frames.bytes.subarray(t * size, (t + 1) * size));
+        }),
+        outputs: { shape, data: decodeFloats(dtype, bytes) },
+      });
+    }
+    return variants;
+  } finally {
+    await source.close();
+  }
+}
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+export interface Variant {
+  readonly model: WeightsModel;
+  readonly height: number;
+  readonly width: number;
+  readonly frames: readonly Uint8Array[];
+  readonly outputs: Tensor;
+}
+
+/** A network of width nf with weights by the rule. */
+export function ruleModel(nf: number, fields: Partial<ModelConfig> = {}): WeightsModel {
+  const config = configOf(nf, fields);
+  return modelOf(`rule-${nf}`, config, ruleWeights(tensorShapes(config)));
+}
+
+/** Names and shapes of a published network's tensors (r3d, concat, transposed convolutions, no norms). */
+function tensorShapes({ widths, blocks, inputs, factor }: ModelConfig): Record<string, readonly number[]> {
+  const shapes: Record<string, readonly number[]> = { 'encoder.stem.0.weight': [widths.stem, 3, 3, 7, 7] };
+  const gate = (name: string, channels: number) => {
+    shapes[`${name}.attn_layer.0.weight`] = [channels, channels, 1, 1, 1];
+    shapes[`${name}.attn_layer.0.bias`] = [channels];
+  };
+  let from = widths.stem;
+  widths.stages.forEach((to, stage) => {
+    for (let index = 0; index < blocks[stage]!; index++) {
+      const name = `encoder.layer${stage + 1}.${index}`;
+      shapes[`${name}.conv1.0.weight`] = [to, from, 3, 3, 3];
+      shapes[`${name}.conv2.0.weight`] = [to, to, 3, 3, 3];
+      gate(`${name}.fg`, to);
+      if (index === 0 && stage > 0) shapes[`${name}.downsample.0.weight`] = [to, from, 1, 1, 1];
+      from = to;
+    }
+  });
+  const skips = [widths.stages[2], widths.stages[1], widths.stages[0], widths.stem, 0];
+  widths.decoder.forEach((to, stage) => {
+    const keeps = stage === 0 || stage === 3;
+    const name = `decoder.${stage}.${keeps ? 'conv' : 'upconv'}`;
+    shapes[`${name}.0.weight`] = keeps ? [to, from, 3, 3, 3] : [from, to, 3, 4, 4];
+    shapes[`${name}.0.bias`] = [to];
+    gate(`${name}.1`, to);
+    from = to + skips[stage]!;
+  });
+  shapes['feature_fuse.conv.0.weight'] = [widths.fuse, from * inputs, 1, 1];
+  shapes['outconv.1.weight'] = [3 * (factor - 1), widths.fuse, 7, 7];
+  shapes['outconv.1.bias'] = [3 * (factor - 1)];
+  return shapes;
+}
+
+/** Frames of repeatable noise. */
+export function noiseFrames(count: number, height: number, width: number, seed = 1): Uint8Array[] {
+  let state = seed >>> 0;
+  return Array.from({ length: count }, () =>
+    Uint8Array.from({ length: height * width * 3 }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state >>> 24;
+    }),
+  );
+}
+
 export type Feeds = Readonly<Record<string, ort.Tensor>>;
 
 /** Runs an ONNX file once in the real ONNX Runtime. */
@@ -106,8 +199,8 @@ export function clampedPsnr(a: ArrayLike<number>, b: ArrayLike<number>): number 
   return -10 * Math.log10(sum / a.length);
 }
 
-/** A golden's outputs as bytes, [k-1, H, W, 3], clamped and rounded half to even. */
-export function roundedOutputs({ outputs: { shape, data } }: Golden): Uint8ClampedArray {
+/** Outputs [k-1, 3, H, W] in units of 255 as bytes [k-1, H, W, 3], clamped and rounded half to even. */
+export function roundedOutputs({ shape, data }: Tensor): Uint8ClampedArray {
   const [count, , height, width] = shape as [number, number, number, number];
   const pixels = height * width;
   const bytes = new Uint8ClampedArray(data.length);

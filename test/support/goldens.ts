@@ -108,7 +108,7 @@ export async function readMetricGoldens(): Promise<MetricGolden[]> {
 }
 
 /** Interleaved rgb24 frames to planar [3,2C,H,W] in [0,1]. */
-function rawInput(frames: readonly Uint8Array[], pixels: number): Float32Array {
+export function rawInput(frames: readonly Uint8Array[], pixels: number): Float32Array {
   const raw = new Float32Array(3 * frames.length * pixels);
   frames.forEach((frame, time) => {
     for (let channel = 0; channel < 3; channel++) {

@@ -1,11 +1,14 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
-import { type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
+import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
 import type { BuiltGraph, GraphSpec, Lowering } from '../graph-spec.js';
+import { ElementType, elementCount } from '../onnx/proto.js';
+import { decodeModel } from '../onnx/reader.js';
 import { encodeModel } from '../onnx/writer.js';
-import { computeType, GraphBuilder, type Value } from './builder.js';
+import { computeType, embeddedName, GraphBuilder, type Value } from './builder.js';
 import { CostCount } from './cost.js';
-import { estimateMemory } from './estimate.js';
+import { estimateMemory, type SizedValue } from './estimate.js';
+import { embedForeign, foreignLayout } from './foreign.js';
 import {
   addResidual,
   byteFrames,
@@ -16,6 +19,7 @@ import {
   rawFrames,
   ringStride,
 } from './frames.js';
+import { countConvolutions, inferShapes } from './infer.js';
 import { Lowering2d } from './lowering-2d.js';
 import { Lowering3d } from './lowering-3d.js';
 import { network } from './network.js';
@@ -31,12 +35,36 @@ import { Weights } from './weights.js';
  */
 export function buildGraph(model: Model, spec: GraphSpec): BuiltGraph {
   const full = completeSpec(model, spec);
-  if (model.kind === 'graph') throw new FlavrError('GRAPH_INVALID', 'Graphs of other makers cannot be framed yet.');
-  return buildFromWeights(model, full);
+  const { batch, form } = full;
+  const ring = form === 'ring';
+  const frameBytes = full.height * full.width * 3;
+  const frameStride = ring ? ringStride(frameBytes) : frameBytes;
+  const geometry = { batch, inputs: modelInputs(model), height: full.height, width: full.width };
+
+  const b = new GraphBuilder();
+  const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, ring);
+  const { unit, parameters, cost, embedded } =
+    model.kind === 'weights' ? published(b, model, full, frames) : foreign(b, model, full, frames);
+  if (form === 'raw') b.output(b.node('Identity', 'interpolated', [unit], unit.shape));
+  else byteOutputs(b, unit, geometry);
+  return {
+    bytes: encodeModel(b.finish(describe(model, full, frameStride))),
+    spec: full,
+    inputs: b.inputs.map((input) => input.name),
+    frameStride,
+    estimate: { parameters, usefulFlops: 2 * cost.useful, paperFlops: 2 * cost.padded, ...estimateMemory(b, embedded) },
+  };
 }
 
-function buildFromWeights(model: WeightsModel, spec: Required<GraphSpec>): BuiltGraph {
-  const { height, width, batch, factor, form } = spec;
+/** The frames of the gap, unclamped, [B, k-1, 3, H', W'] in float32; and what making them takes. */
+interface Body {
+  readonly unit: Value;
+  readonly parameters: number;
+  readonly cost: CostCount;
+  readonly embedded?: readonly SizedValue[];
+}
+
+function published(b: GraphBuilder, model: WeightsModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
   const { config } = model;
   if (config.temporal !== 'none' && config.inputs % 4 !== 0) {
     throw new FlavrError(
@@ -44,36 +72,43 @@ function buildFromWeights(model: WeightsModel, spec: Required<GraphSpec>): Built
       `A network that halves time twice takes a multiple of 4 frames; ${model.name} says ${config.inputs}.`,
     );
   }
-  const b = new GraphBuilder();
   const weights = new Weights(model);
-  const geometry = { batch, inputs: config.inputs, height, width };
-  const frameStride = form === 'ring' ? ringStride(height * width * 3) : height * width * 3;
-
-  const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, form === 'ring');
   const mean = clipMean(b, frames);
-  const type = computeType(spec.precision);
-  const window = centred(b, frames, mean, type);
-  const output = lower(spec.lowering, b, weights, window, factor);
-  const unit = addResidual(b, form === 'raw' ? 'interpolated' : 'unit', output, config.residual, frames, mean);
-  if (form === 'raw') b.output(unit);
-  else byteOutputs(b, unit, geometry);
+  const window = centred(b, frames, mean, computeType(spec.precision));
+  const output = lower(spec.lowering, b, weights, window, spec.factor);
+  const unit = addResidual(b, output, config.residual, frames, mean);
 
-  const graph = b.finish(describe(model, spec, frameStride));
   const cost = new CostCount();
-  const extent = { channels: 3, time: config.inputs, height: paddedSize(height), width: paddedSize(width) };
-  network(cost, weights, extent, factor);
-  return {
-    bytes: encodeModel(graph),
-    spec,
-    inputs: b.inputs.map((input) => input.name),
-    frameStride,
-    estimate: {
-      parameters: parameterCount(model),
-      usefulFlops: 2 * cost.useful,
-      paperFlops: 2 * cost.padded,
-      ...estimateMemory(b),
-    },
-  };
+  const [, , height, width] = frames[0]!.shape as [number, number, number, number];
+  network(cost, weights, { channels: 3, time: config.inputs, height, width }, spec.factor);
+  return { unit, parameters: parameterCount(model), cost };
+}
+
+function foreign(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
+  const [height, width] = [paddedSize(spec.height), paddedSize(spec.width)];
+  if (height !== model.height || width !== model.width) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `The graph ${model.name} is made for ${model.width}x${model.height}; frames of ${spec.width}x${spec.height} need ${width}x${height}. Export it again for that size.`,
+    );
+  }
+  if (spec.batch !== 1 || spec.precision !== 'fp32') {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `The graph ${model.name} runs as it was exported, with batch 1 and in fp32; got batch ${spec.batch} and ${spec.precision}.`,
+    );
+  }
+  const graph = decodeModel(model.bytes);
+  const unit = embedForeign(b, graph, foreignLayout(graph, model.name), frames, spec.factor);
+  const learned = graph.initializers.filter(({ type }) => type === ElementType.float32);
+  const parameters = learned.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const shapes = inferShapes(graph);
+  const embedded = [...shapes].map(([value, shape]) => ({
+    name: embeddedName(value),
+    type: ElementType.float32,
+    shape,
+  }));
+  return { unit, parameters, cost: countConvolutions(graph, shapes), embedded };
 }
 
 function lower(lowering: Lowering, b: GraphBuilder, weights: Weights, window: readonly Value[], factor: number): Value {

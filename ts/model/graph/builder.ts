@@ -7,6 +7,7 @@ import {
   type GraphNode,
   type Initializer,
   type OnnxModel,
+  type ValueInfo,
 } from '../onnx/proto.js';
 
 /** A tensor of the graph under construction. Every size is fixed. */
@@ -25,6 +26,9 @@ type AttributeInput = number | string | readonly number[];
 export const computeType = (precision: Precision): ElementType =>
   precision === 'fp16' ? ElementType.float16 : ElementType.float32;
 
+/** What a value of an embedded graph is called among the builder's own. An input left out stays so. */
+export const embeddedName = (name: string): string => (name === '' ? '' : `model/${name}`);
+
 const bytesOf = (array: Float32Array | Uint16Array | BigInt64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
@@ -40,6 +44,12 @@ export class GraphBuilder {
   readonly values: Value[] = [];
   readonly #initializers = new Map<string, Initializer>();
   readonly #names = new Set<string>();
+  // The newest operator set that every supported TensorRT parses, and the IR version that belongs to it. What the builder
+  // itself makes means the same from 11 on.
+  #opsets: OnnxModel['opsets'] = new Map([['', 17]]);
+  #irVersion = 8;
+  #functions: OnnxModel['functions'] = [];
+  readonly #embedded: ValueInfo[] = [];
 
   get initializers(): Initializer[] {
     return [...this.#initializers.values()];
@@ -169,21 +179,50 @@ export class GraphBuilder {
     return this.node(op, name, inputs, shape, attributes, type);
   }
 
+  /**
+   * Takes another graph's nodes and constants in, under names of their own, and with them its operator sets.
+   * @param inputs by the graph's names.
+   * @returns the values of `outputs`.
+   */
+  embed(graph: OnnxModel, inputs: ReadonlyMap<string, Value>, outputs: readonly string[]): Value[] {
+    const inner = (name: string) => inputs.get(name)?.name ?? embeddedName(name);
+    for (const { name, type, shape, data } of graph.initializers) {
+      if (!inputs.has(name)) this.#initializer(embeddedName(name), type, shape, data);
+    }
+    for (const node of graph.nodes) {
+      this.nodes.push({
+        ...node,
+        name: embeddedName(node.name),
+        inputs: node.inputs.map(inner),
+        outputs: node.outputs.map((name) => name && this.#unique(embeddedName(name))),
+      });
+    }
+    for (const value of [...graph.values, ...graph.outputs]) {
+      this.#embedded.push({ ...value, name: embeddedName(value.name) });
+    }
+    this.#opsets = graph.opsets;
+    this.#irVersion = Math.max(this.#irVersion, graph.irVersion);
+    this.#functions = graph.functions;
+    return outputs.map((name) => {
+      const { type, shape } = graph.outputs.find((output) => output.name === name)!;
+      return { name: inner(name), type: type as ElementType, shape: shape as readonly number[] };
+    });
+  }
+
   finish(metadata: Readonly<Record<string, string>>): OnnxModel {
     const outputs = new Set(this.outputs);
     return {
-      // Opset 17 is the newest that every supported TensorRT parses without a word; IR version 8 belongs to it.
-      irVersion: 8,
-      opsets: new Map([['', 17]]),
+      irVersion: this.#irVersion,
+      opsets: this.#opsets,
       producer: 'flavr',
       metadata,
       name: 'flavr',
       inputs: this.inputs,
       outputs: this.outputs,
-      values: this.values.filter((value) => !outputs.has(value)),
+      values: [...this.values.filter((value) => !outputs.has(value)), ...this.#embedded],
       nodes: this.nodes,
       initializers: this.initializers,
-      functions: [],
+      functions: this.#functions,
     };
   }
 

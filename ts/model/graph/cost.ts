@@ -16,7 +16,7 @@ export class CostCount implements Lowering<Extent, Extent> {
   /** All taps, those on padding too: as papers count. */
   padded = 0;
 
-  conv(_name: string, x: Extent, kernel: Kernel, stride: Stride): Extent {
+  conv(_name: string, x: Extent, kernel: Pick<Kernel, 'shape'>, stride: Stride): Extent {
     const [out, channels, time, height, width] = kernel.shape as [number, number, number, number, number];
     const y = {
       channels: out,
@@ -36,7 +36,7 @@ export class CostCount implements Lowering<Extent, Extent> {
     return y;
   }
 
-  deconv(_name: string, x: Extent, kernel: Kernel, timeStride: number): Extent {
+  deconv(_name: string, x: Extent, kernel: Pick<Kernel, 'shape'>, timeStride: number): Extent {
     const [channels, out, time, height, width] = kernel.shape as [number, number, number, number, number];
     const y = { channels: out, time: x.time * timeStride, height: 2 * x.height, width: 2 * x.width };
     let taps = 0;
@@ -72,15 +72,15 @@ export class CostCount implements Lowering<Extent, Extent> {
     return { ...a, channels: a.channels + b.channels };
   }
 
-  fuse(_name: string, x: Extent, kernel: Kernel): Extent {
+  fuse(_name: string, x: Extent, kernel: Pick<Kernel, 'shape'>): Extent {
     return this.#image({ ...x, time: 1 }, kernel);
   }
 
-  head(_name: string, y: Extent, kernel: Kernel): Extent {
+  head(_name: string, y: Extent, kernel: Pick<Kernel, 'shape'>): Extent {
     return this.#image(y, kernel);
   }
 
-  #image(y: Extent, kernel: Kernel): Extent {
+  #image(y: Extent, kernel: Pick<Kernel, 'shape'>): Extent {
     this.#count(y.height * y.width * kernel.shape.reduce((a, b) => a * b, 1), 1, 1);
     return { ...y, channels: kernel.shape[0]! };
   }

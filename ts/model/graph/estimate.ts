@@ -15,17 +15,22 @@ export interface SizedGraph {
   readonly initializers: readonly Pick<Initializer, 'name' | 'type' | 'shape'>[];
 }
 
-interface SizedValue {
+export interface SizedValue {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
 }
 
-/** Memory and largest tensor of a graph that runs its nodes in order and frees each value after its last use. */
+/**
+ * Memory and largest tensor of a graph that runs its nodes in order and frees each value after its last use.
+ * @param embedded values of a foreign graph within, whose sizes the builder does not know.
+ */
 export function estimateMemory(
   graph: SizedGraph,
+  embedded: readonly SizedValue[] = [],
 ): Pick<GraphEstimate, 'weightBytes' | 'peakActivationBytes' | 'largestTensor'> {
-  const all = [...graph.inputs, ...graph.values];
+  const constants = new Set(graph.initializers.map(({ name }) => name));
+  const all = [...graph.inputs, ...graph.values, ...embedded].filter(({ name }) => !constants.has(name));
   const bytes = new Map(all.map((value) => [value.name, sizeOf(value)]));
   const owner = owners(graph);
   const lastUse = new Map<string, number>();
@@ -53,11 +58,11 @@ export function estimateMemory(
 const sizeOf = ({ type, shape }: Pick<Initializer, 'type' | 'shape'>): number =>
   elementCount(shape) * elementBytes(type);
 
-/** A reshaped value lies in its source's memory: the value whose memory a name stands for. */
+/** A reshaped value lies in its source's memory (runtimes drop identities, too): the value whose memory a name stands for. */
 function owners(graph: SizedGraph): (name: string) => string {
   const source = new Map<string, string>();
   for (const { op, inputs, outputs } of graph.nodes) {
-    if (op === 'Reshape') source.set(outputs[0]!, source.get(inputs[0]!) ?? inputs[0]!);
+    if (op === 'Reshape' || op === 'Identity') source.set(outputs[0]!, source.get(inputs[0]!) ?? inputs[0]!);
   }
   return (name) => source.get(name) ?? name;
 }

@@ -81,7 +81,6 @@ export function centred(b: GraphBuilder, frames: readonly Value[], mean: Value, 
  */
 export function addResidual(
   b: GraphBuilder,
-  name: string,
   output: Value,
   kind: Residual,
   frames: readonly Value[],
@@ -92,7 +91,7 @@ export function addResidual(
   const float = b.cast('network.float', output, ElementType.float32);
   const network = b.reshape('network', float, [batch, count, 3, height, width]);
   if (kind === 'mean') {
-    return b.elementwise('Add', name, [network, b.reshape('residual', mean, [batch, 1, 3, 1, 1])]);
+    return b.elementwise('Add', 'unit', [network, b.reshape('residual', mean, [batch, 1, 3, 1, 1])]);
   }
   // The linear blend of the two middle frames at the outputs' instants.
   const [before, after] = [frames.length / 2 - 1, frames.length / 2].map((t) =>
@@ -111,7 +110,7 @@ export function addResidual(
     ]),
     b.elementwise('Mul', 'blend.after', [after, weight('t', instants)]),
   ];
-  return b.elementwise('Add', name, [network, b.elementwise('Add', 'residual', parts)]);
+  return b.elementwise('Add', 'unit', [network, b.elementwise('Add', 'residual', parts)]);
 }
 
 /**

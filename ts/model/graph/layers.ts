@@ -5,6 +5,15 @@ import type { Affine, Kernel } from './weights.js';
 
 // Parts of the network that are the same in both lowerings.
 
+/** Frames [B, C, H, W] as one activation [B, C, T, H, W]. */
+export function joinTime(b: GraphBuilder, name: string, frames: readonly Value[]): Value {
+  const steps = frames.map((frame, t) => {
+    const [batch, channels, height, width] = frame.shape as [number, number, number, number];
+    return b.reshape(`${name}.step${t}`, frame, [batch, channels, 1, height, width]);
+  });
+  return b.concat(name, steps, 2);
+}
+
 export function bias(b: GraphBuilder, kernel: Kernel, type: ElementType): Value[] {
   const values = kernel.bias;
   return values ? [b.weight(`${kernel.name}.bias`, type, [values.length], () => values)] : [];

@@ -1,6 +1,6 @@
 import { ElementType } from '../onnx/proto.js';
 import type { GraphBuilder, Value } from './builder.js';
-import { bias, gateFactors, head, leakyRelu, perChannel } from './layers.js';
+import { bias, gateFactors, head, joinTime, leakyRelu, perChannel } from './layers.js';
 import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
 
@@ -17,12 +17,7 @@ export class Lowering3d implements Lowering<Value, Value> {
 
   /** The window from its frames, each [B, 3, H, W] of the lowering's element type. */
   window(frames: readonly Value[]): Value {
-    const b = this.#b;
-    const steps = frames.map((frame) => {
-      const [batch, channels, height, width] = frame.shape as [number, number, number, number];
-      return b.reshape(`${frame.name}.step`, frame, [batch, channels, 1, height, width]);
-    });
-    return b.concat('window', steps, 2);
+    return joinTime(this.#b, 'window', frames);
   }
 
   conv(name: string, x: Value, kernel: Kernel, stride: Stride): Value {
