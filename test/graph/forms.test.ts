@@ -105,7 +105,7 @@ for (const lowering of LOWERINGS) {
     );
     const { interpolated, peak } = await runOnnx(two.bytes, both);
     const expected = Buffer.concat(single.map(({ interpolated: frame }) => frame!.data as Uint8Array));
-    assert.equal(maxDifference(interpolated!.data as Uint8Array, expected), 0);
+    assert.ok(maxDifference(interpolated!.data as Uint8Array, expected) <= 1);
     single.forEach(({ peak: alone }, i) => {
       assert.ok(Math.abs((peak!.data as Float32Array)[i]! - (alone!.data as Float32Array)[0]!) < 1e-6);
     });
