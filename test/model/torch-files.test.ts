@@ -220,6 +220,22 @@ test('bombs are refused before they take memory', async () => {
   });
 });
 
+test('the same call on a large object, made a hundred thousand times, costs nothing', async () => {
+  const text = Buffer.from(`X\x00\x00\x10\x00${'a'.repeat(0x100000)}q\x01X\x06\x00\x00\x00latin1\x86q\x02`, 'latin1');
+  const encode = Buffer.concat([Buffer.from('c_codecs\nencode\nq\x00', 'latin1'), text]);
+  const pairs = [
+    Buffer.from('ccollections\nOrderedDict\nq\x00](', 'latin1'),
+    Buffer.from('NN\x86'.repeat(50_000), 'latin1'),
+  ];
+  const dicts = Buffer.concat([...pairs, Buffer.from('e\x85q\x02', 'latin1')]);
+  for (const bomb of [encode, dicts]) {
+    const calls = Buffer.from(`](${'h\x00h\x02R'.repeat(90_000)}e`, 'latin1');
+    await inBoth(new Code(Buffer.concat([bomb, calls])), {}, async (bytes) => {
+      assert.is((await refusal(bytes)).code, 'CHECKPOINT_INVALID');
+    });
+  }
+});
+
 test('a tensor that does not fit its storage is refused by name, with both sizes', async () => {
   const storages = { s: { type: 'FloatStorage', data: floats(1, 2, 3, 4) } };
   const cases = [

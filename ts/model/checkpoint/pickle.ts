@@ -24,11 +24,15 @@ export abstract class PickleObject {
   readonly isPickleObject = true;
 }
 
-/** An allowed global; `call` is what REDUCE does with it. */
+/**
+ * An allowed global; `call` is what REDUCE does with it, undefined for arguments that it does not take. A call must cost no
+ * more than the opcode that makes it: a few bytes of pickle can make the same call on the same large object a hundred
+ * thousand times.
+ */
 export class PickleGlobal extends PickleObject {
   constructor(
     readonly name: string,
-    readonly call?: (args: readonly PickleValue[]) => PickleValue,
+    readonly call?: (args: readonly PickleValue[]) => PickleValue | undefined,
   ) {
     super();
   }
@@ -379,8 +383,9 @@ class Machine {
   }
 
   #call(callee: PickleValue, args: PickleValue): PickleValue {
-    if (!(callee instanceof PickleGlobal) || !callee.call || !Array.isArray(args)) throw this.#damaged();
-    return callee.call(args);
+    const result = callee instanceof PickleGlobal && Array.isArray(args) ? callee.call?.(args) : undefined;
+    if (result === undefined) throw this.#damaged();
+    return result;
   }
 
   #damaged(): FlavrError {

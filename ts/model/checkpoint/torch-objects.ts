@@ -70,7 +70,8 @@ const ALLOWED: ReadonlyMap<string, PickleGlobal> = new Map(
     ...['torch', 'torch.cuda'].flatMap((module) =>
       Object.entries(STORAGE_DTYPES).map(([name, dtype]) => new StorageType(`${module}.${name}`, dtype)),
     ),
-    new PickleGlobal('collections.OrderedDict', orderedDict),
+    // Python 3 fills an ordered dict item by item, as any other.
+    new PickleGlobal('collections.OrderedDict', (args) => (args.length === 0 ? new Map() : undefined)),
     new PickleGlobal('torch._utils._rebuild_tensor_v2', (args) => new TensorRef(args)),
     new PickleGlobal('torch._utils._rebuild_parameter', asIs),
     new PickleGlobal('torch.Size', asIs),
@@ -82,18 +83,13 @@ const ALLOWED: ReadonlyMap<string, PickleGlobal> = new Map(
   ].map((global) => [global.name, global]),
 );
 
-function orderedDict(args: readonly PickleValue[]): PickleValue {
-  const dict = new Map<PickleValue, PickleValue>();
-  const [pairs] = args;
-  if (Array.isArray(pairs)) {
-    for (const pair of pairs) if (Array.isArray(pair) && pair.length === 2) dict.set(pair[0]!, pair[1]!);
-  }
-  return dict;
-}
+/** Numpy scalars are shorter; see PickleGlobal on why there is a limit. */
+const ENCODED_LIMIT = 32;
 
 /** How Python 3 writes bytes under protocol 2: as text of the same code points. */
 function encodeLatin1([text, encoding]: readonly PickleValue[]): PickleValue {
-  return typeof text === 'string' && encoding === 'latin1' ? Buffer.from(text, 'latin1') : INERT;
+  const short = typeof text === 'string' && encoding === 'latin1' && text.length <= ENCODED_LIMIT;
+  return short ? Buffer.from(text, 'latin1') : INERT;
 }
 
 function numpyScalar([type, bytes]: readonly PickleValue[]): PickleValue {
