@@ -1,9 +1,18 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatInspection, inspectModel, type WeightsInspection } from '../../ts/model/inspect.js';
+import { formatInspection } from '../../ts/cli/inspection.js';
+import { type Engine, writeEngine } from '../../ts/engine/file.js';
+import { buildGraph } from '../../ts/model/graph/build.js';
+import { inspectModel, type WeightsInspection } from '../../ts/model/inspect.js';
+import { loadModel } from '../../ts/model/load.js';
 import { GOLDENS } from '../support/goldens.js';
 
 const test = suite('inspection');
+const folder = mkdtempSync(join(tmpdir(), 'flavr-inspect-'));
+test.after(() => rmSync(folder, { recursive: true }));
 
 const inspectWeights = async (...args: Parameters<typeof inspectModel>) =>
   (await inspectModel(...args)) as WeightsInspection;
@@ -38,6 +47,50 @@ test('the lines for people name each field and what decided it', async () => {
 test('terminal commands in metadata are not printed', async () => {
   const inspection = { ...(await inspectWeights('mini-2x')), metadata: { note: '\u001b[2Jgone' } };
   assert.match(formatInspection(inspection).join('\n'), '  note: ?[2Jgone');
+});
+
+test('a graph that flavr exported is told by its own facts', async () => {
+  const path = join(folder, 'exported.onnx');
+  const model = await loadModel(`${GOLDENS}/tiny8-k8.zip.pth`);
+  writeFileSync(path, buildGraph(model, { width: 53, height: 37, factor: 4, lowering: '2d' }).bytes);
+  const inspection = await inspectModel(path);
+  assert.is(inspection.kind, 'export');
+  const text = formatInspection(inspection).join('\n');
+  assert.match(text, 'exported.onnx: a graph exported by flavr');
+  for (const fact of ['k: 4', 'width: 53', 'height: 37', 'lowering: 2d', `hash: ${model.hash}`])
+    assert.match(text, fact);
+});
+
+test('an engine is told by its header, without a driver', async () => {
+  const path = join(folder, 'model.engine');
+  const { estimate } = await inspectWeights(`${GOLDENS}/tiny8-k2.zip.pth`);
+  const engine: Engine = {
+    header: {
+      model: { name: 'tiny', hash: 'abc', factor: 2 },
+      width: 640,
+      height: 360,
+      factor: 2,
+      inputs: 4,
+      batch: 1,
+      precision: 'fp16',
+      lowering: '3d',
+      form: 'framed',
+      frameStride: 691_200,
+      estimate,
+      family: 'tensorrt-rtx',
+      version: '1.7.0',
+      target: { kind: 'capabilities', computeCapabilities: ['8.9', '12.0'] },
+      flavr: '0.1.0',
+    },
+    plan: new Uint8Array(1000),
+  };
+  await writeEngine(path, engine);
+  const inspection = await inspectModel(path);
+  assert.equal(inspection, { kind: 'engine', name: 'model.engine', header: { ...engine.header, planBytes: 1000 } });
+  const text = formatInspection(inspection).join('\n');
+  assert.match(text, 'model.engine: an engine for tensorrt-rtx 1.7.0');
+  assert.match(text, 'compute capability 8.9, 12.0');
+  assert.match(text, '4 of 640x360, batch 1; k = 2');
 });
 
 test.run();

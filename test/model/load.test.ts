@@ -6,7 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FlavrError } from '../../ts/errors.js';
 import { BUNDLED_MODELS, bundledPath, DEFAULT_MODEL, openBundled } from '../../ts/model/bundled.js';
-import type { WeightsModel } from '../../ts/model/config.js';
+import { modelFactor, modelInputs, type WeightsModel } from '../../ts/model/config.js';
+import { buildGraph } from '../../ts/model/graph/build.js';
 import { loadModel } from '../../ts/model/load.js';
 import { GOLDENS, readGolden, ruleWeights } from '../support/goldens.js';
 import { mmagicName } from '../support/mmagic.js';
@@ -106,6 +107,39 @@ test('an unknown name lists the bundled models', async () => {
   const error = await refusal(loadModel('mini-3x'));
   assert.is(error.code, 'MODEL_NOT_FOUND');
   assert.match(error.message, 'mini-3x is neither a file nor a bundled model. Bundled models: mini-2x');
+});
+
+test('a graph that was exported elsewhere loads as a graph, by its content', async () => {
+  const model = await loadWeights(`${GOLDENS}/tiny8-k8.zip.pth`);
+  const path = join(folder, 'graph.bin');
+  writeFileSync(path, buildGraph(model, { width: 32, height: 16, form: 'raw' }).bytes);
+  const graph = await loadModel(path);
+  assert.is(graph.kind, 'graph');
+  assert.is(graph.name, 'graph.bin');
+  assert.equal([modelInputs(graph), modelFactor(graph)], [4, 8]);
+});
+
+test('an option that is for weights is refused for a graph', async () => {
+  const model = await loadWeights(`${GOLDENS}/tiny8-k2.zip.pth`);
+  const path = join(folder, 'graph.onnx');
+  writeFileSync(path, buildGraph(model, { width: 16, height: 16, form: 'raw' }).bytes);
+  const error = await refusal(loadModel(path, { residual: 'blend' }));
+  assert.is(error.code, 'BAD_ARGUMENT');
+  assert.match(error.message, 'The option residual is for weights');
+});
+
+test('a damaged graph is GRAPH_INVALID', async () => {
+  const path = join(folder, 'damaged.onnx');
+  writeFileSync(path, Buffer.from('080a12ffffffffffffffff', 'hex'));
+  assert.is((await refusal(loadModel(path))).code, 'GRAPH_INVALID');
+});
+
+test('a built engine is no model, and the message says how to name it', async () => {
+  const path = join(folder, 'model.engine');
+  writeFileSync(path, Buffer.concat([Buffer.from('FLAVR ENGINE 1\r\n\u001a\n', 'latin1'), Buffer.alloc(64)]));
+  const error = await refusal(loadModel(path));
+  assert.is(error.code, 'BAD_ARGUMENT');
+  assert.match(error.message, 'name it as engine');
 });
 
 test('weights that are not finite are refused by name', async () => {

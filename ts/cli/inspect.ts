@@ -1,10 +1,11 @@
-import { formatInspection, inspectModel } from '../model/inspect.js';
+import { inspectModel } from '../model/inspect.js';
 import { defineCommand } from './command.js';
+import { formatInspection } from './inspection.js';
 import { choiceOption, sizeOption } from './values.js';
 
 export const inspect = defineCommand({
   name: 'inspect',
-  summary: 'say what a checkpoint or graph is, and what decided it',
+  summary: 'say what a checkpoint, graph or engine is, and what decided it',
   positionals: ['FILE'],
   options: {
     size: { type: 'string', value: 'WxH', help: 'size of the frames to estimate cost for (default 512x512)' },

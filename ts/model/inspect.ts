@@ -1,15 +1,18 @@
+import { type EngineHeader, readEngineHeader } from '../engine/file.js';
 import { supportedFactors } from '../factors.js';
-import type { Checkpoint } from './checkpoint/checkpoint.js';
-import { type DecidedBy, type GraphModel, type ModelConfig, modelFactor, type WeightsModel } from './config.js';
+import { readBytes } from './checkpoint/source.js';
+import { type DecidedBy, type ModelConfig, modelFactor, modelInputs, type WeightsModel } from './config.js';
+import { type CheckpointFormat, fileFormat } from './format.js';
 import { buildGraph } from './graph/build.js';
 import type { GraphEstimate } from './graph-spec.js';
 import type { ModelOptions } from './infer.js';
-import { loadModel, modelFormat } from './load.js';
+import { loadModel, openModelFile } from './load.js';
+import { decodeModel } from './onnx/reader.js';
 
-/** What a model file is. Plain JSON. */
-export type Inspection = WeightsInspection | GraphInspection;
+/** What a file is. Plain JSON. */
+export type Inspection = WeightsInspection | GraphInspection | ExportInspection | EngineInspection;
 
-interface CommonInspection {
+interface ModelInspection {
   readonly name: string;
   /** m: the factor of one pass. */
   readonly factor: number;
@@ -21,9 +24,10 @@ interface CommonInspection {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface WeightsInspection extends CommonInspection {
+/** A checkpoint. */
+export interface WeightsInspection extends ModelInspection {
   readonly kind: 'weights';
-  readonly format: Checkpoint['format'];
+  readonly format: CheckpointFormat;
   /** For people: `r3d-18`, `r3d-34`, or the encoder with its blocks. */
   readonly variant: string;
   readonly config: ModelConfig;
@@ -36,12 +40,26 @@ export interface WeightsInspection extends CommonInspection {
   readonly estimate: GraphEstimate;
 }
 
-export interface GraphInspection extends CommonInspection {
+/** A graph that someone exported themselves. */
+export interface GraphInspection extends ModelInspection {
   readonly kind: 'graph';
-  readonly format: 'onnx';
   /** Fixed size of the frames, multiples of 8. */
   readonly width: number;
   readonly height: number;
+}
+
+/** A graph that flavr exported; `facts` are its own words on it: model, hash, k, form, width, height, precision, … */
+export interface ExportInspection {
+  readonly kind: 'export';
+  readonly name: string;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** A built engine. */
+export interface EngineInspection {
+  readonly kind: 'engine';
+  readonly name: string;
+  readonly header: EngineHeader & { readonly planBytes: number };
 }
 
 export interface InspectOptions extends ModelOptions {
@@ -50,23 +68,28 @@ export interface InspectOptions extends ModelOptions {
   readonly height?: number | undefined;
 }
 
+/** What our own exports call the facts in their metadata. */
+const EXPORT_PREFIX = 'flavr.';
+
 /**
- * Reads a model and says what it is, what decided that, and what one window costs.
- * @throws FlavrError as `loadModel` does.
+ * Says what a file is: a checkpoint and what decided its variant, a graph, or an engine, and what one window costs.
+ * @throws FlavrError as `loadModel` does; `ENGINE_INCOMPATIBLE` for a damaged engine file.
  */
 export async function inspectModel(nameOrPath: string, options: InspectOptions = {}): Promise<Inspection> {
+  const { format, name, facts } = await lookInto(nameOrPath);
+  if (format === 'engine') return { kind: 'engine', name, header: await readEngineHeader(nameOrPath) };
+  if (facts) return { kind: 'export', name, facts };
+
   const { width = 512, height = 512, ...modelOptions } = options;
-  const format = await modelFormat(nameOrPath);
   const model = await loadModel(nameOrPath, modelOptions);
+  const { hash, metadata } = model;
   const factor = modelFactor(model);
-  const { name, hash, metadata } = model;
-  const common = { name, factor, factors: supportedFactors(factor), hash, metadata };
-  if (model.kind === 'graph') return { ...common, ...graphSize(model), kind: 'graph', format: 'onnx' };
+  const common = { name, factor, inputs: modelInputs(model), factors: supportedFactors(factor), hash, metadata };
+  if (model.kind === 'graph') return { ...common, kind: 'graph', width: model.width, height: model.height };
   return {
     ...common,
     kind: 'weights',
-    format: format as Checkpoint['format'],
-    inputs: model.config.inputs,
+    format: format as CheckpointFormat,
     variant: variantOf(model),
     config: model.config,
     decidedBy: model.decidedBy,
@@ -76,7 +99,24 @@ export async function inspectModel(nameOrPath: string, options: InspectOptions =
   };
 }
 
-const graphSize = ({ inputs, width, height }: GraphModel) => ({ inputs, width, height });
+/** The file's format, and the facts of a graph that flavr exported. */
+async function lookInto(nameOrPath: string) {
+  const { source, name } = await openModelFile(nameOrPath);
+  try {
+    const format = await fileFormat(source);
+    if (format !== 'onnx') return { format, name };
+    const { metadata } = decodeModel(await readBytes(source, 0, source.size, 'the graph'));
+    const facts = Object.entries(metadata).filter(([key]) => key.startsWith(EXPORT_PREFIX));
+    if (facts.length === 0) return { format, name };
+    return {
+      format,
+      name,
+      facts: Object.fromEntries(facts.map(([key, value]) => [key.slice(EXPORT_PREFIX.length), value])),
+    };
+  } finally {
+    await source.close();
+  }
+}
 
 /** The published encoders by their blocks per stage. */
 const DEPTHS: Readonly<Record<string, string>> = { '2,2,2,2': '18', '3,4,6,3': '34' };
@@ -84,72 +124,3 @@ const DEPTHS: Readonly<Record<string, string>> = { '2,2,2,2': '18', '3,4,6,3': '
 function variantOf({ config: { encoder, blocks } }: WeightsModel): string {
   return `${encoder}-${DEPTHS[String(blocks)] ?? `[${blocks}]`}`;
 }
-
-/** An inspection as lines for people. */
-export function formatInspection(inspection: Inspection): string[] {
-  return [
-    ...(inspection.kind === 'weights' ? weightsLines(inspection) : graphLines(inspection)),
-    ...commonLines(inspection),
-  ];
-}
-
-function weightsLines({
-  name,
-  format,
-  variant,
-  config,
-  decidedBy,
-  width,
-  height,
-  estimate,
-}: WeightsInspection): string[] {
-  const { stem, stages, decoder, fuse } = config.widths;
-  const fields: Record<keyof ModelConfig, string> = {
-    encoder: config.encoder,
-    blocks: config.blocks.join(' '),
-    widths: `stem ${stem}; stages ${stages.join(' ')}; decoder ${decoder.join(' ')}; fuse ${fuse}`,
-    inputs: `${config.inputs} frames`,
-    factor: String(config.factor),
-    fusion: config.fusion,
-    upsampling: config.upsampling,
-    batchNorm: yesOrNo(config.batchNorm),
-    gating: yesOrNo(config.gating),
-    temporal: config.temporal,
-    residual: config.residual,
-  };
-  const names = Object.keys(fields) as (keyof ModelConfig)[];
-  return [
-    `${name}: weights of a FLAVR network, ${variant} (${format})`,
-    row('field', 'decided by', 'value'),
-    ...names.map((field) => row(field, decidedBy[field], fields[field])),
-    '',
-    `parameters  ${estimate.parameters.toLocaleString('en')} (${megabytes(estimate.weightBytes)} as float32)`,
-    `work        ${tera(estimate.paperFlops)} per window at ${width}x${height}; ${tera(estimate.usefulFlops)} without the taps on padding`,
-    `memory      ${megabytes(estimate.peakActivationBytes)} of activations at ${width}x${height} in float32`,
-  ];
-}
-
-const row = (field: string, by: string, value: string): string => `  ${field.padEnd(11)} ${by.padEnd(11)} ${value}`;
-
-const graphLines = ({ name, inputs, factor, width, height }: GraphInspection): string[] => [
-  `${name}: a FLAVR graph (onnx)`,
-  `inputs      ${inputs} frames of ${width}x${height}`,
-  `factor      ${factor}`,
-];
-
-function commonLines({ factor, factors, hash, metadata }: Inspection): string[] {
-  const entries = Object.entries(metadata);
-  return [
-    `factors     ${factors.join(', ')} (${factor} in one pass)`,
-    `hash        ${hash}`,
-    ...(entries.length > 0
-      ? ['metadata', ...entries.map(([key, value]) => `  ${printable(key)}: ${printable(value)}`)]
-      : []),
-  ];
-}
-
-const yesOrNo = (value: boolean): string => (value ? 'yes' : 'no');
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-const tera = (flops: number): string => `${(flops / 1e12).toPrecision(3)} TFLOP`;
-/** Metadata come from a stranger's file: no terminal commands, no endless lines. */
-const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?').slice(0, 300);

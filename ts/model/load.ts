@@ -4,43 +4,69 @@ import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
 import { BUNDLED_MODELS, bundledNames, openBundled } from './bundled.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
-import { type ModelFormat, openCheckpointFrom, sniff } from './checkpoint/open.js';
-import { type ByteSource, invalid, openSource } from './checkpoint/source.js';
-import type { Model, ModelConfig, Tensor, WeightsModel } from './config.js';
+import { openCheckpointFrom } from './checkpoint/open.js';
+import { type ByteSource, invalid, openSource, readBytes } from './checkpoint/source.js';
+import type { GraphModel, Model, ModelConfig, Tensor, WeightsModel } from './config.js';
+import { fileFormat } from './format.js';
+import { readGraphModel } from './graph/foreign.js';
 import { inferModel, type ModelOptions } from './infer.js';
 import { upstreamNames } from './names.js';
+
+/** An ONNX file is one protobuf message, which holds less than 2 GiB. */
+const GRAPH_LIMIT = 2 ** 31 - 1;
 
 /**
  * Loads a model into memory.
  *
- * @param nameOrPath a bundled model's name (`mini-2x`), or the path of a checkpoint: torch.save (old or new form) or
- * safetensors, which the content decides, not the extension. A bundled name wins over a file of that name; write `./NAME`.
- * @param options what the file itself does not tell.
+ * @param nameOrPath a bundled model's name (`mini-2x`), or the path of a checkpoint (torch.save, old or new form, or
+ * safetensors) or of a FLAVR graph that someone exported (ONNX). The content decides which, not the extension. A bundled
+ * name wins over a file of that name; write `./NAME` for the file.
+ * @param options what a checkpoint does not tell of itself.
  * @throws FlavrError `MODEL_NOT_FOUND`, listing the bundled models; `CHECKPOINT_INVALID`, saying which tensor is wrong and
- * what was expected; `CHECKPOINT_UNSAFE` for a pickle that names anything but tensors and plain values; `BAD_ARGUMENT` for
- * an option that contradicts the file.
+ * what was expected; `CHECKPOINT_UNSAFE` for a pickle that names anything but tensors and plain values; `GRAPH_INVALID` for
+ * a graph that is none of FLAVR's; `BAD_ARGUMENT` for an option that contradicts the file.
  * @example
  * const model = await loadModel('FLAVR_2x.pth', { residual: 'mean' });
  * const flavr = await Interpolator.open({ model, width: 1280, height: 720 });
  */
 export async function loadModel(nameOrPath: string, options: ModelOptions = {}): Promise<Model> {
   const { source, name } = await openModelFile(nameOrPath);
-  const checkpoint = await openCheckpointFrom(source);
   try {
-    return await readModel(checkpoint, options, name);
+    switch (await fileFormat(source)) {
+      case 'onnx':
+        return await readGraph(source, options, name);
+      case 'engine':
+        throw new FlavrError(
+          'BAD_ARGUMENT',
+          `${nameOrPath} is a built engine, not a model: name it as engine (--engine).`,
+        );
+      default:
+        return await readModel(await openCheckpointFrom(source), options, name);
+    }
   } finally {
-    await checkpoint.close();
+    await source.close();
   }
 }
 
-/** The format of a model's file, from its first bytes; undefined if they fit none. */
-export async function modelFormat(nameOrPath: string): Promise<ModelFormat | undefined> {
-  const { source } = await openModelFile(nameOrPath);
-  return sniff(source).finally(() => source.close());
+async function readGraph(source: ByteSource, options: ModelOptions, name: string): Promise<GraphModel> {
+  const stated = Object.entries(options).find(([, value]) => value !== undefined);
+  if (stated) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `The option ${stated[0]} is for weights; ${name} is a graph, which has it built in.`,
+    );
+  }
+  if (source.size > GRAPH_LIMIT) {
+    throw new FlavrError(
+      'GRAPH_INVALID',
+      `${name} has ${source.size} bytes; a graph in one file has at most ${GRAPH_LIMIT}.`,
+    );
+  }
+  return readGraphModel(await readBytes(source, 0, source.size, 'the graph'), name);
 }
 
 /** The file behind a model's name, and the name that the model is to have. */
-async function openModelFile(nameOrPath: string): Promise<{ source: ByteSource; name: string }> {
+export async function openModelFile(nameOrPath: string): Promise<{ source: ByteSource; name: string }> {
   const bundled = BUNDLED_MODELS.find(({ name }) => name === nameOrPath);
   if (bundled) return { source: await openBundled(bundled), name: bundled.name };
   if (!existsSync(nameOrPath)) {

@@ -1,3 +1,4 @@
+import type { CheckpointFormat } from '../format.js';
 import { type DType, FLOAT_DTYPES } from './dtype.js';
 import { invalid } from './source.js';
 
@@ -9,7 +10,7 @@ export interface TensorInfo {
 
 /** An opened checkpoint of any format. Opening reads names and shapes only; values are read one tensor at a time. */
 export interface Checkpoint {
-  readonly format: 'safetensors' | 'torch-zip' | 'torch-legacy';
+  readonly format: CheckpointFormat;
   /** The file's base name, for messages. */
   readonly name: string;
   /** Tensors under the names that the file gives them, in its order. */
