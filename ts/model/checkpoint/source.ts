@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FlavrError } from '../../errors.js';
 
@@ -18,20 +18,20 @@ export interface ByteSource {
  */
 export async function openSource(path: string): Promise<ByteSource> {
   let handle: FileHandle;
+  let size: number;
   try {
+    // Before it is opened: opening a pipe waits for a writer that may never come.
+    const info = await stat(path);
+    if (!info.isFile()) throw new Error('it is not a regular file');
+    size = info.size;
     handle = await open(path, 'r');
   } catch (cause) {
     throw new FlavrError('MODEL_NOT_FOUND', `Cannot open ${path}: ${(cause as Error).message}.`, { cause });
   }
-  const stat = await handle.stat();
-  if (!stat.isFile()) {
-    await handle.close();
-    throw new FlavrError('MODEL_NOT_FOUND', `${path} is not a regular file; name a checkpoint file.`);
-  }
   const name = basename(path);
   return {
     name,
-    size: stat.size,
+    size,
     async readInto(target, offset) {
       // One read returns at most 2 GiB, and fewer bytes than asked for on some file systems.
       for (let done = 0; done < target.length; ) {
