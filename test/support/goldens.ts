@@ -3,6 +3,7 @@ import { decodeFloats } from '../../ts/model/checkpoint/dtype.js';
 import { readSafetensorsHeader } from '../../ts/model/checkpoint/safetensors.js';
 import { openSource, readBytes } from '../../ts/model/checkpoint/source.js';
 import type { Tensor } from '../../ts/model/config.js';
+import { elementCount } from '../../ts/model/shape.js';
 
 /** A reference vector of test/fixtures/goldens; the README there says where it comes from. */
 export interface Golden {
@@ -128,7 +129,7 @@ export function ruleWeights(tensors: Readonly<Record<string, readonly number[]>>
   for (const [name, shape] of Object.entries(tensors)) {
     if (name.endsWith('.num_batches_tracked')) continue;
     const value = ruleFor(name, shape, gain);
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    const data = new Float32Array(elementCount(shape));
     let state = fnv1a(name);
     for (let i = 0; i < data.length; i++) {
       state = (state + 0x6d2b79f5) | 0;
@@ -146,7 +147,7 @@ function ruleFor(name: string, shape: readonly number[], gain: number): (u: numb
   if (name.endsWith('.running_var')) return (u) => 0.5 + u;
   if (name.endsWith('.running_mean')) return (u) => (2 * u - 1) * 0.1;
   if (shape.length === 1) return name.endsWith('.weight') ? (u) => 0.75 + 0.5 * u : (u) => (2 * u - 1) * 0.05;
-  const bound = Math.sqrt(6 / shape.slice(1).reduce((a, b) => a * b, 1));
+  const bound = Math.sqrt(6 / elementCount(shape.slice(1)));
   return (u) => (2 * u - 1) * bound * gain;
 }
 

@@ -2,6 +2,7 @@ import { FlavrError } from '../errors.js';
 import { invalid } from './checkpoint/source.js';
 import type { DecidedBy, Fusion, ModelConfig, Residual, TemporalReduction, Upsampling } from './config.js';
 import { expectedTensors, skipWidths } from './layout.js';
+import { elementCount } from './shape.js';
 
 /** What a caller may state of a model whose file does not tell it. */
 export interface ModelOptions {
@@ -244,7 +245,7 @@ function checkTensors({ name: file, shapes }: ModelEvidence, config: ModelConfig
     if (found.length !== shape.length || found.some((side, axis) => side !== shape[axis])) {
       throw invalid(file, `the tensor ${name} should have shape [${shape}] but has [${found}]`);
     }
-    parameters += shape.reduce((a, b) => a * b, 1);
+    parameters += elementCount(shape);
   }
   for (const [name, shape] of shapes) {
     if (!expected.has(name))

@@ -17,15 +17,6 @@ export const DTYPE_BYTES: Readonly<Record<DType, number>> = {
 /** The types that `decodeFloats` converts; weights have no other. */
 export const FLOAT_DTYPES: ReadonlySet<DType> = new Set<DType>(['F64', 'F32', 'F16', 'BF16']);
 
-export const elementCount = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
-
-/** Whether `value` is an exact whole number from 0: a size or an offset. */
-export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-/** Whether `value` is a list of dimensions with a product that is an exact integer. */
-export const isShape = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.length <= 8 && value.every(isCount) && isCount(elementCount(value));
-
 /**
  * Little-endian floating-point elements as float32 (float64 is rounded). `bytes` must start at a multiple of the element
  * size in its buffer; F32 gives a view of it, not a copy. The host is little-endian, like every platform Node is built for

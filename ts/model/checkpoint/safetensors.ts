@@ -1,5 +1,6 @@
+import { elementCount, isCount, isShape } from '../shape.js';
 import { type Checkpoint, floatTensor, type TensorInfo } from './checkpoint.js';
-import { DTYPE_BYTES, type DType, decodeFloats, elementCount, isCount, isShape } from './dtype.js';
+import { DTYPE_BYTES, type DType, decodeFloats } from './dtype.js';
 import { type ByteSource, checkRange, invalid, readBytes } from './source.js';
 
 /** Real headers take about a hundred bytes per tensor; anything near this is no header. */

@@ -1,5 +1,6 @@
+import { elementCount, isCount, isShape } from '../shape.js';
 import type { TensorInfo } from './checkpoint.js';
-import { type DType, elementCount, isCount, isShape } from './dtype.js';
+import type { DType } from './dtype.js';
 import { PickleGlobal, type PickleHost, PickleObject, type PickleValue } from './pickle.js';
 import { invalid } from './source.js';
 

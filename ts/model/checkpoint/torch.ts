@@ -1,5 +1,6 @@
+import { elementCount } from '../shape.js';
 import { type Checkpoint, floatTensor } from './checkpoint.js';
-import { DTYPE_BYTES, decodeFloats, elementCount } from './dtype.js';
+import { DTYPE_BYTES, decodeFloats } from './dtype.js';
 import type { PickleValue } from './pickle.js';
 import { type ByteSource, invalid, readBytes } from './source.js';
 import { layoutOf, type StorageRef, spanOf, type TensorLayout, TensorRef } from './torch-objects.js';

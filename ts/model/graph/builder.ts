@@ -3,12 +3,12 @@ import { toHalf } from '../onnx/half.js';
 import {
   type Attribute,
   ElementType,
-  elementCount,
   type GraphNode,
   type Initializer,
   type OnnxModel,
   type ValueInfo,
 } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
 
 /** A tensor of the graph under construction. Every size is fixed. */
 export interface Value {

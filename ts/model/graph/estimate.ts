@@ -1,5 +1,6 @@
 import type { GraphEstimate } from '../graph-spec.js';
-import { type ElementType, elementBytes, elementCount, type Initializer } from '../onnx/proto.js';
+import { type ElementType, elementBytes, type Initializer } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
 
 /** What the estimate needs of a graph: nodes in the order in which they run, and values of known size. */
 export interface SizedGraph {

@@ -1,4 +1,5 @@
-import { ElementType, elementCount } from '../onnx/proto.js';
+import { ElementType } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
 import { LEAK } from './network.js';
 import type { Affine, Kernel } from './weights.js';

@@ -1,6 +1,6 @@
 import { FlavrError } from '../../errors.js';
 import type { WeightsModel } from '../config.js';
-import { elementCount } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
 
 /** Weights of a convolution: [out, in, time, height, width], or [in, out, …] for a transposed one. */
 export interface Kernel {

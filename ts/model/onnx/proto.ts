@@ -15,7 +15,6 @@ const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { 1: 4, 2: 1, 3: 1,
 
 export const isElementType = (value: number): value is ElementType => Object.hasOwn(ELEMENT_BYTES, value);
 export const elementBytes = (type: ElementType): number => ELEMENT_BYTES[type];
-export const elementCount = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
 /** A constant of the graph. */
 export interface Initializer {

@@ -1,11 +1,11 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { FlavrError } from '../../errors.js';
+import { elementCount } from '../shape.js';
 import { bytes, embedded, float, integer, integers, many, message, one, text } from './message.js';
 import {
   type Attribute,
   ElementType,
   elementBytes,
-  elementCount,
   type GraphNode,
   type Initializer,
   isElementType,

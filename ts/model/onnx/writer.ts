@@ -1,9 +1,9 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FlavrError } from '../../errors.js';
+import { elementCount } from '../shape.js';
 import {
   type Attribute,
   elementBytes,
-  elementCount,
   type GraphNode,
   type Initializer,
   type OnnxModel,
