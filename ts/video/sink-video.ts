@@ -2,6 +2,7 @@ import type { Packet, Stream } from 'node-av';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, compare, divide, multiply, parseRational, type Rational, rational, toNumber, ZERO } from '../rational.js';
 import { type Av, fromAvRational, loadAv } from './av.js';
+import { type Chapter, chaptersOf, holdsChapters, readChapters, writeChapters } from './chapters.js';
 import { fromTicks, Timeline, ticksPerSecond, toTicks } from './clock.js';
 import { ALPHA_OUTPUTS, type Container } from './containers.js';
 import { clockStart, fileMetadata, streamMetadata } from './copy-source.js';
@@ -9,7 +10,7 @@ import { openFile } from './demuxer.js';
 import { displayMatrix } from './display-matrix.js';
 import { VideoEncoder } from './encode.js';
 import { Muxer, type OutputStream } from './mux.js';
-import { OutputFile } from './output-file.js';
+import { OutputFile, unwritable } from './output-file.js';
 import { createStop, SerialSink, type Stop, type WrittenFrame } from './serial-sink.js';
 import { StreamCopier } from './stream-copy.js';
 import type { SinkOptions, VideoSink } from './types.js';
@@ -59,9 +60,10 @@ export async function openVideoSink(path: string, container: Container, options:
     const copier =
       source && opened(await StreamCopier.create(av, source, muxer, { container, timeline, audio: options.audio }));
     if (source) muxer.metadata = fileMetadata(source);
+    const chapters = source ? chaptersOf(await readChapters(av, options.copyFrom!, source), timeline) : [];
     await muxer.writeHeader(muxerOptions);
     return new EncodedSink(
-      { file, muxer, encoder, copier, stream, timeline, container, timeBase, release },
+      { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, release },
       options,
       stop,
     );
@@ -77,6 +79,7 @@ interface Parts {
   readonly muxer: Muxer;
   readonly encoder: VideoEncoder;
   readonly copier: StreamCopier | undefined;
+  readonly chapters: readonly Chapter[];
   readonly stream: OutputStream;
   readonly timeline: Timeline;
   readonly container: Container;
@@ -87,6 +90,7 @@ interface Parts {
 
 class EncodedSink extends SerialSink {
   readonly #parts: Parts;
+  readonly #warnings: string[] = [];
   // In ticks of the encoder's clock.
   #first: { pts: bigint; dts: bigint } | undefined;
   #lastTime: Rational | undefined;
@@ -101,7 +105,7 @@ class EncodedSink extends SerialSink {
   }
 
   get warnings(): readonly string[] {
-    return [...this.#parts.encoder.warnings, ...(this.#parts.copier?.warnings ?? [])];
+    return [...this.#parts.encoder.warnings, ...(this.#parts.copier?.warnings ?? []), ...this.#warnings];
   }
 
   protected async take(frame: WrittenFrame): Promise<void> {
@@ -139,6 +143,7 @@ class EncodedSink extends SerialSink {
     await copier?.finish();
     await muxer.writeTrailer();
     await release();
+    await this.#writeChapters();
     throwIfAborted(this.signal);
     await file.commit();
   }
@@ -147,6 +152,23 @@ class EncodedSink extends SerialSink {
     this.#held?.free();
     await this.#parts.release();
     await this.#parts.file.discard();
+  }
+
+  async #writeChapters(): Promise<void> {
+    const { chapters, container, file } = this.#parts;
+    if (chapters.length === 0) return;
+    const leftOut = (why: string) =>
+      this.#warnings.push(`The source's ${chapters.length} chapters are left out: ${why}.`);
+    if (!holdsChapters(container.muxer)) {
+      leftOut(`a ${container.muxer} file cannot hold them`);
+      return;
+    }
+    try {
+      const written = await writeChapters(file.temporary, container.muxer, chapters);
+      if (!written) leftOut('the options of the muxer leave no room for them');
+    } catch (error) {
+      throw unwritable(this.path, error);
+    }
   }
 
   async #emit(packet: Packet): Promise<void> {
