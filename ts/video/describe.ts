@@ -1,6 +1,6 @@
 import type { Frame as AvFrame, Stream } from 'node-av';
 import { FlavrError } from '../errors.js';
-import { multiply, parseRational, type Rational, rational } from '../rational.js';
+import { multiply, parseRational, type Rational, rational, toNumber } from '../rational.js';
 import { type Av, fromAvRational } from './av.js';
 import { conversionColor, hdrTransfer, MATRIX_NAMES, MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
 import type { OpenedFile } from './demuxer.js';
@@ -51,7 +51,7 @@ export function describeVideo(
     kind: format.iformat?.name === 'gif' ? 'gif' : 'video',
     width: frame.width,
     height: frame.height,
-    frameRate: fromAvRational(stream.avgFrameRate) ?? fromAvRational(stream.rFrameRate),
+    frameRate: [stream.avgFrameRate, stream.rFrameRate].map(fromAvRational).find(isPlausibleRate),
     timeBase: fromAvRational(stream.timeBase),
     duration: streamDuration(av, stream) ?? (format.duration > 0n ? rational(format.duration, 1_000_000n) : undefined),
     frameCount: stream.nbFrames > 0n ? Number(stream.nbFrames) : undefined,
@@ -65,6 +65,9 @@ export function describeVideo(
     codec: av.avGetCodecName(stream.codecpar.codecId) ?? decoder.name ?? 'unknown',
   };
 }
+
+// Some containers state their clock where their frame rate belongs.
+const isPlausibleRate = (rate: Rational | undefined) => rate !== undefined && toNumber(rate) <= 1000;
 
 /** How long this stream alone is, where the container says so. */
 export function streamDuration(av: Av, stream: Stream): Rational | undefined {

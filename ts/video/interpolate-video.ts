@@ -1,7 +1,7 @@
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { Interpolator } from '../interpolator.js';
 import type { TimedFrame } from '../options.js';
-import { add, multiply, type Rational, rational, subtract } from '../rational.js';
+import { add, multiply, type Rational, rational, ZERO } from '../rational.js';
 import { AlphaTrack } from './alpha.js';
 import { CutDetector } from './cuts.js';
 import type { InterpolateVideoOptions, VideoSummary } from './options.js';
@@ -16,6 +16,8 @@ import type { SinkOptions, VideoSink, VideoSource } from './types.js';
  * Writes a smoother (or slower) copy of a video: reads `input` (a video file, a GIF or a folder of images), inserts frames,
  * and writes `output`, whose extension says what it becomes. Decoding, the model and encoding run side by side; memory does
  * not grow with the length. Sound, subtitles, chapters and metadata of a video file are kept.
+ *
+ * Of a damaged or truncated file, what FFmpeg can decode is taken, as players do, and a warning says what is missing.
  *
  * With `k`, N frames become exactly (N-1)*k + 1 in the same time. Where a new shot begins nothing is interpolated. An
  * alpha channel is blended linearly, since the model makes colours only. The output has its name only when it is complete;
@@ -77,36 +79,17 @@ class Job {
     const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
     this.#sink = sink;
     const flavr = this.#flavr ?? (await this.#openInterpolator(steps.k));
-
-    const { info } = source;
-    const alpha = info.alpha ? new AlphaTrack() : undefined;
-    const detector = threshold === 'off' ? undefined : new CutDetector(info.width, info.height, threshold);
-    const meter = new ProgressMeter(options.onProgress, expectedFrames(source, steps));
-    const { signal } = options;
-    const pace = steps.fps ? { fps: steps.fps } : { k: steps.k! };
-    let start: Rational | undefined;
-    let end: Rational | undefined;
-    for await (const frame of flavr.streamTimed(this.#sourceFrames(source, detector, alpha), { ...pace, signal })) {
-      const { data, time, duration, position } = frame;
-      start ??= time;
-      end = add(time, duration);
-      await sink.write({ data, alpha: alpha?.at(position), time, duration });
-      flavr.release(data);
-      this.#framesOut += 1;
-      meter.update(this.#framesIn, this.#framesOut);
-      this.#collectWarnings();
-    }
+    const duration = await this.#pump(source, flavr, sink, { steps, threshold });
     await sink.finish();
-    meter.update(this.#framesIn, this.#framesOut, true);
     this.#collectWarnings();
     return {
       input: this.#input,
       output: this.#output,
-      width: info.width,
-      height: info.height,
+      width: source.info.width,
+      height: source.info.height,
       framesIn: this.#framesIn,
       framesOut: this.#framesOut,
-      duration: multiply(subtract(end!, start!), rational(steps.slow)),
+      duration: multiply(duration, rational(steps.slow)),
       cuts: this.#cuts,
       warnings: [...this.#warnings],
       model: flavr.modelName,
@@ -114,6 +97,33 @@ class Job {
       windows: flavr.stats().windows,
       seconds: (performance.now() - this.#started) / 1000,
     };
+  }
+
+  /** Takes all frames through the model into the sink; how long they last together, before slow motion. */
+  async #pump(
+    source: VideoSource,
+    flavr: Interpolator,
+    sink: VideoSink,
+    { steps, threshold }: { steps: Steps; threshold: number | 'off' },
+  ): Promise<Rational> {
+    const { info } = source;
+    const { signal, onProgress } = this.#options;
+    const alpha = info.alpha ? new AlphaTrack() : undefined;
+    const detector = threshold === 'off' ? undefined : new CutDetector(info.width, info.height, threshold);
+    const meter = new ProgressMeter(onProgress, expectedFrames(source, steps));
+    const pace = steps.fps ? { fps: steps.fps } : { k: steps.k! };
+    let length = ZERO;
+    for await (const frame of flavr.streamTimed(this.#sourceFrames(source, detector, alpha), { ...pace, signal })) {
+      const { data, time, duration, position } = frame;
+      await sink.write({ data, alpha: alpha?.at(position), time, duration });
+      flavr.release(data);
+      length = add(length, duration);
+      this.#framesOut += 1;
+      meter.update(this.#framesIn, this.#framesOut);
+      this.#collectWarnings();
+    }
+    meter.update(this.#framesIn, this.#framesOut, true);
+    return length;
   }
 
   async #openInterpolator(k: number | undefined): Promise<Interpolator> {
@@ -178,13 +188,12 @@ class Job {
     this.#options.onWarning?.(warning);
   }
 
-  /** Removes what is unfinished and frees everything; after `run` has settled. */
+  /** Removes what is unfinished and frees everything, once `run` has settled. */
   async close(): Promise<void> {
-    await this.#sink?.abort();
-    await this.#source?.close();
-    const disposed = this.#flavr?.dispose();
+    // Nothing that fails here must hide why the job failed.
+    await Promise.allSettled([this.#sink?.abort(), this.#source?.close()]);
+    const disposed = this.#flavr?.dispose().catch(() => {});
     // A window that is being computed cannot be stopped; whoever aborts wants to go on, not to wait for it.
-    if (this.#options.signal?.aborted) disposed?.catch(() => {});
-    else await disposed;
+    if (!this.#options.signal?.aborted) await disposed;
   }
 }

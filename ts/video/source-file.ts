@@ -188,6 +188,8 @@ export class FileVideo implements RawVideo {
         this.#options.warn(`${this.#path} could not be read to its end (${this.#av.FFmpegError.strerror(read)}).`);
       }
     }
+    // An empty packet says that the previous picture stays.
+    if (!this.#draining && this.#packet.size === 0) return;
     const sent = await this.#call(() => this.#codec.sendPacket(this.#draining ? null : this.#packet));
     if (sent < 0 && !this.#draining) this.#damaged += 1;
   }

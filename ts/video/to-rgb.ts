@@ -53,10 +53,10 @@ export class RgbConverter {
 
   #pixels(channels: number): Uint8Array {
     const { data, linesize, format, width, height } = this.#target;
-    const pixels = new Uint8Array(width * height * channels);
-    const buffer = Buffer.from(pixels.buffer);
+    // Every byte is written below, and a frame has an ArrayBuffer of its own.
+    const buffer = Buffer.allocUnsafeSlow(width * height * channels);
     this.#av.avImageCopyToBuffer(buffer, buffer.length, data, linesize, format as never, width, height, 1);
-    return pixels;
+    return new Uint8Array(buffer.buffer);
   }
 
   free(): void {
