@@ -8,6 +8,8 @@ import { type Engine, writeEngine } from '../../ts/engine/file.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import { inspectModel, type WeightsInspection } from '../../ts/model/inspect.js';
 import { loadModel } from '../../ts/model/load.js';
+import { decodeModel } from '../../ts/model/onnx/reader.js';
+import { encodeModel } from '../../ts/model/onnx/writer.js';
 import { GOLDENS } from '../support/goldens.js';
 
 const test = suite('inspection');
@@ -40,13 +42,28 @@ test('the lines for people name each field and what decided it', async () => {
   assert.match(text, 'mini-2x: weights of a FLAVR network, r3d-18 (safetensors)');
   assert.match(text, /^ {2}residual +metadata +blend$/m);
   assert.match(text, /^ {2}widths +tensors +stem 16; stages 16 32 64 128;/m);
-  assert.match(text, /^parameters +2,637,475 \(10\.6 MB as float32\)$/m);
+  assert.match(text, /^parameters +2,637,475 \(10\.6 MB\)$/m);
   assert.match(text, /^factors +2, 4, 8, 16, 32, 64 \(2 in one pass\)$/m);
 });
 
 test('terminal commands in metadata are not printed', async () => {
   const inspection = { ...(await inspectWeights('mini-2x')), metadata: { note: '\u001b[2Jgone' } };
   assert.match(formatInspection(inspection).join('\n'), '  note: ?[2Jgone');
+});
+
+test('a graph of other makers is told by its fixed size and its cost', async () => {
+  const path = join(folder, 'foreign.onnx');
+  const model = await loadModel(`${GOLDENS}/tiny8-k2.zip.pth`);
+  // Without flavr's own metadata, its raw export is what others would export from PyTorch.
+  const { bytes } = buildGraph(model, { width: 64, height: 48, form: 'raw' });
+  writeFileSync(path, encodeModel({ ...decodeModel(bytes), metadata: {} }));
+  const inspection = await inspectModel(path);
+  assert.is(inspection.kind, 'graph');
+  const own = await inspectWeights(`${GOLDENS}/tiny8-k2.zip.pth`, { width: 64, height: 48 });
+  const { width, height, estimate } = inspection as WeightsInspection;
+  assert.equal([width, height], [64, 48]);
+  assert.ok(Math.abs(estimate.usefulFlops / own.estimate.usefulFlops - 1) < 0.01);
+  assert.match(formatInspection(inspection).join('\n'), /^work .* per window at 64x48/m);
 });
 
 test('a graph that flavr exported is told by its own facts', async () => {

@@ -16,16 +16,7 @@ export function formatInspection(inspection: Inspection): string[] {
   }
 }
 
-function weightsLines({
-  name,
-  format,
-  variant,
-  config,
-  decidedBy,
-  width,
-  height,
-  estimate,
-}: WeightsInspection): string[] {
+function weightsLines({ name, format, variant, config, decidedBy }: WeightsInspection): string[] {
   const { stem, stages, decoder, fuse } = config.widths;
   const fields: Record<keyof ModelConfig, string> = {
     encoder: config.encoder,
@@ -46,9 +37,6 @@ function weightsLines({
     row('field', 'decided by', 'value'),
     ...names.map((field) => row(field, decidedBy[field], fields[field])),
     '',
-    `parameters  ${estimate.parameters.toLocaleString('en')} (${megabytes(estimate.weightBytes)} as float32)`,
-    `work        ${tera(estimate.paperFlops)} per window at ${width}x${height}; ${tera(estimate.usefulFlops)} without the taps on padding`,
-    `memory      ${megabytes(estimate.peakActivationBytes)} of activations at ${width}x${height} in float32`,
   ];
 }
 
@@ -60,8 +48,12 @@ const graphLines = ({ name, inputs, factor, width, height }: GraphInspection): s
   `factor      ${factor}`,
 ];
 
-function modelLines({ factor, factors, hash, metadata }: WeightsInspection | GraphInspection): string[] {
+function modelLines(inspection: WeightsInspection | GraphInspection): string[] {
+  const { factor, factors, hash, metadata, width, height, estimate } = inspection;
   return [
+    `parameters  ${estimate.parameters.toLocaleString('en')} (${megabytes(estimate.weightBytes)})`,
+    `work        ${tera(estimate.paperFlops)} per window at ${width}x${height}; ${tera(estimate.usefulFlops)} without the taps on padding`,
+    `memory      ${megabytes(estimate.peakActivationBytes)} of activations at ${width}x${height} in float32`,
     `factors     ${factors.join(', ')} (${factor} in one pass)`,
     `hash        ${hash}`,
     ...(Object.keys(metadata).length > 0 ? ['metadata', ...tableLines(metadata)] : []),

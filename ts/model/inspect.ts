@@ -1,12 +1,11 @@
 import { type EngineHeader, readEngineHeader } from '../engine/file.js';
 import { supportedFactors } from '../factors.js';
-import { readBytes } from './checkpoint/source.js';
 import { type DecidedBy, type ModelConfig, modelFactor, modelInputs, type WeightsModel } from './config.js';
 import { type CheckpointFormat, fileFormat } from './format.js';
 import { buildGraph } from './graph/build.js';
 import type { GraphEstimate } from './graph-spec.js';
 import type { ModelOptions } from './infer.js';
-import { loadModel, openModelFile } from './load.js';
+import { loadModel, openModelFile, readGraphBytes } from './load.js';
 import { decodeModel } from './onnx/reader.js';
 
 /** What a file is. Plain JSON. */
@@ -22,6 +21,11 @@ interface ModelInspection {
   readonly factors: readonly number[];
   readonly hash: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Size of the frames that `estimate` is for; of a graph, the only one it takes. */
+  readonly width: number;
+  readonly height: number;
+  /** Cost of one window in one float32 pass, convolutions in their 3d lowering. */
+  readonly estimate: GraphEstimate;
 }
 
 /** A checkpoint. */
@@ -33,19 +37,11 @@ export interface WeightsInspection extends ModelInspection {
   readonly config: ModelConfig;
   /** What settled each field: the tensors, the metadata, an option or the published default. */
   readonly decidedBy: Readonly<Record<keyof ModelConfig, DecidedBy>>;
-  /** Size of the frames that `estimate` is for. */
-  readonly width: number;
-  readonly height: number;
-  /** Cost of one window in one float32 pass of the 3d lowering. */
-  readonly estimate: GraphEstimate;
 }
 
 /** A graph that someone exported themselves. */
 export interface GraphInspection extends ModelInspection {
   readonly kind: 'graph';
-  /** Fixed size of the frames, multiples of 8. */
-  readonly width: number;
-  readonly height: number;
 }
 
 /** A graph that flavr exported; `facts` are its own words on it: model, hash, k, form, width, height, precision, … */
@@ -82,20 +78,27 @@ export async function inspectModel(nameOrPath: string, options: InspectOptions =
 
   const { width = 512, height = 512, ...modelOptions } = options;
   const model = await loadModel(nameOrPath, modelOptions);
-  const { hash, metadata } = model;
   const factor = modelFactor(model);
-  const common = { name, factor, inputs: modelInputs(model), factors: supportedFactors(factor), hash, metadata };
-  if (model.kind === 'graph') return { ...common, kind: 'graph', width: model.width, height: model.height };
+  const size = model.kind === 'graph' ? { width: model.width, height: model.height } : { width, height };
+  const common = {
+    name,
+    factor,
+    inputs: modelInputs(model),
+    factors: supportedFactors(factor),
+    hash: model.hash,
+    metadata: model.metadata,
+    ...size,
+    estimate: buildGraph(model, size).estimate,
+  };
+  if (model.kind === 'graph') return { ...common, kind: 'graph' };
+  const { config, decidedBy } = model;
   return {
     ...common,
     kind: 'weights',
     format: format as CheckpointFormat,
     variant: variantOf(model),
-    config: model.config,
-    decidedBy: model.decidedBy,
-    width,
-    height,
-    estimate: buildGraph(model, { width, height }).estimate,
+    config,
+    decidedBy,
   };
 }
 
@@ -105,7 +108,7 @@ async function lookInto(nameOrPath: string) {
   try {
     const format = await fileFormat(source);
     if (format !== 'onnx') return { format, name };
-    const { metadata } = decodeModel(await readBytes(source, 0, source.size, 'the graph'));
+    const { metadata } = decodeModel(await readGraphBytes(source));
     const facts = Object.entries(metadata).filter(([key]) => key.startsWith(EXPORT_PREFIX));
     if (facts.length === 0) return { format, name };
     return {

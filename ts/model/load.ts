@@ -56,13 +56,14 @@ async function readGraph(source: ByteSource, options: ModelOptions, name: string
       `The option ${stated[0]} is for weights; ${name} is a graph, which has it built in.`,
     );
   }
-  if (source.size > GRAPH_LIMIT) {
-    throw new FlavrError(
-      'GRAPH_INVALID',
-      `${name} has ${source.size} bytes; a graph in one file has at most ${GRAPH_LIMIT}.`,
-    );
-  }
-  return readGraphModel(await readBytes(source, 0, source.size, 'the graph'), name);
+  return readGraphModel(await readGraphBytes(source), name);
+}
+
+/** The whole of an ONNX file. */
+export async function readGraphBytes(source: ByteSource): Promise<Uint8Array> {
+  if (source.size <= GRAPH_LIMIT) return readBytes(source, 0, source.size, 'the graph');
+  const claim = `${source.name} has ${source.size} bytes; a graph in one file has at most ${GRAPH_LIMIT}`;
+  throw new FlavrError('GRAPH_INVALID', `${claim}. Export it with its weights inside.`);
 }
 
 /** The file behind a model's name, and the name that the model is to have. */

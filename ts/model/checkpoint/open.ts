@@ -25,7 +25,7 @@ export async function openCheckpointFrom(source: ByteSource): Promise<Checkpoint
       case 'safetensors':
         return await openSafetensors(source);
       default:
-        throw invalid(source.name, 'its first bytes are neither those of torch.save nor of safetensors');
+        throw invalid(source.name, 'its first bytes are neither those of torch.save nor of safetensors nor of ONNX');
     }
   } catch (error) {
     await source.close();

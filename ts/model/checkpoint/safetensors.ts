@@ -54,10 +54,9 @@ export async function readSafetensorsHeader(
 
 /** The format wants the data divided among the tensors without overlap, gap or rest: anything else is damage. */
 function checkCoverage(source: ByteSource, tensors: ReadonlyMap<string, StoredTensor>, dataStart: number): void {
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes);
   let end = dataStart;
-  for (const [name, { offset, bytes }] of [...tensors].sort(
-    ([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes,
-  )) {
+  for (const [name, { offset, bytes }] of inOrder) {
     if (offset !== end) {
       const [wanted, found] = [end - dataStart, offset - dataStart];
       throw invalid(source.name, `the tensor ${name} should begin at byte ${wanted} of the data, not ${found}`);
