@@ -2,39 +2,13 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Engine, isEngineFile, readEngine, readEngineHeader, writeEngine } from '../../ts/engine/file.js';
+import { isEngineFile, readEngine, readEngineHeader, writeEngine } from '../../ts/engine/file.js';
 import type { FlavrError } from '../../ts/errors.js';
-import { temporaryFolder } from './support.js';
+import { engineOf, temporaryFolder } from './support.js';
 
 const folder = temporaryFolder();
 
-const ENGINE: Engine = {
-  header: {
-    model: { name: 'tiny', hash: 'a'.repeat(64), factor: 8 },
-    width: 64,
-    height: 48,
-    factor: 8,
-    inputs: 4,
-    batch: 2,
-    precision: 'fp16',
-    lowering: '3d',
-    form: 'framed',
-    frameStride: 9216,
-    estimate: {
-      parameters: 1,
-      weightBytes: 2,
-      peakActivationBytes: 3,
-      usefulFlops: 4,
-      paperFlops: 5,
-      largestTensor: 6,
-    },
-    family: 'tensorrt-rtx',
-    version: '1.7.1',
-    target: { kind: 'portable' },
-    flavr: '0.1.0',
-  },
-  plan: Uint8Array.from({ length: 5000 }, (_, i) => i * 7),
-};
+const ENGINE = engineOf(5000);
 
 async function written(name: string): Promise<string> {
   const path = join(folder, name);

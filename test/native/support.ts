@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Callback, Test } from 'uvu';
+import type { Engine } from '../../ts/engine/file.js';
 
 /** The library folder that scripts/fetch-rtx.mjs makes. */
 export const RTX_FOLDER = resolve('build/tensorrt-rtx/tensorrt_rtx_libs');
@@ -46,4 +47,35 @@ export function inChild(source: string, env: Record<string, string> = {}): unkno
     encoding: 'utf8',
   });
   return JSON.parse(output);
+}
+
+/** An engine that no library made, with a plan of so many bytes. */
+export function engineOf(planBytes: number): Engine {
+  return {
+    header: {
+      model: { name: 'tiny', hash: 'a'.repeat(64), factor: 8 },
+      width: 64,
+      height: 48,
+      factor: 8,
+      inputs: 4,
+      batch: 2,
+      precision: 'fp16',
+      lowering: '3d',
+      form: 'framed',
+      frameStride: 9216,
+      estimate: {
+        parameters: 1,
+        weightBytes: 2,
+        peakActivationBytes: 3,
+        usefulFlops: 4,
+        paperFlops: 5,
+        largestTensor: 6,
+      },
+      family: 'tensorrt-rtx',
+      version: '1.7.1',
+      target: { kind: 'portable' },
+      flavr: '0.1.0',
+    },
+    plan: Uint8Array.from({ length: planBytes }, (_, i) => i * 7),
+  };
 }

@@ -170,17 +170,32 @@ const capabilityNumber = (capability: string): number => Math.round(Number(capab
  * await writeEngine('model-720p.engine', engine);
  */
 export async function buildEngine(model: Model, options: BuildEngineOptions): Promise<Engine> {
+  return executeBuild(model, await prepareBuild(options), options);
+}
+
+/** What a build stands on: which library, for what. */
+export interface BuildPlan {
+  readonly library: FoundLibrary;
+  readonly target: EngineTarget;
+}
+
+/** Checks the options and finds the library and the device: all of `buildEngine` that takes no time. */
+export async function prepareBuild(options: BuildEngineOptions): Promise<BuildPlan> {
   checkOptions(options);
   throwIfAborted(options.signal);
   const report = await probe({ tensorrtPath: options.tensorrtPath });
   if ('problem' in report.addon) throw new FlavrError('BACKEND_UNAVAILABLE', report.addon.problem);
-  const library = libraryFor(options.backend, report);
-  const target = targetOf(options, report);
+  return { library: libraryFor(options.backend, report), target: targetOf(options, report) };
+}
+
+/** The rest of `buildEngine`. */
+export async function executeBuild(model: Model, plan: BuildPlan, options: BuildEngineOptions): Promise<Engine> {
+  throwIfAborted(options.signal);
   options.onProgress?.({ stage: 'build graph', fraction: undefined });
   const graph = graphFor(model, options);
   const built = await runBuild(
     {
-      library: library.path,
+      library: plan.library.path,
       device: options.device ?? 0,
       model: graph.bytes,
       workspaceBytes: options.workspaceBytes ?? 0,
@@ -192,7 +207,7 @@ export async function buildEngine(model: Model, options: BuildEngineOptions): Pr
     options,
   );
   if (built.timingCache.length > 0) options.onTimingCache?.(built.timingCache);
-  return { header: headerOf(model, graph, options, built, target), plan: built.plan };
+  return { header: headerOf(model, graph, options, built, plan.target), plan: built.plan };
 }
 
 function headerOf(
