@@ -16,6 +16,8 @@ import av
 import numpy as np
 from PIL import Image
 
+import weights
+
 VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts", ".y4m", ".gif"}
 IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 THUMBNAIL = (64, 36)
@@ -134,21 +136,33 @@ class Footage:
         return {**self.__dict__, "_map": None}  # every worker opens the file itself
 
 
+def scanned(clip: Clip, cache: Path) -> Footage | None:
+    """The clip as an earlier scan left it in `cache`, if one did."""
+    facts_file, frames_file = places(clip, cache)
+    if not facts_file.is_file() or (frames_file and not frames_file.is_file()):
+        return None
+    facts = json.loads(facts_file.read_text())
+    return Footage(clip, Facts(**{**facts, "motion": tuple(facts["motion"])}), frames_file)
+
+
 def scan(clip: Clip, cache: Path) -> Footage:
     """Decode a clip once: its facts, and for a video its frames, both kept in `cache` for the next time."""
     if clip.trusted:
         height, width = load_image(clip.files[0]).shape[:2]
         return Footage(clip, Facts(len(clip.files), height, width, None), None)
-    base = cache / fingerprint(clip)
-    facts_file = base.with_suffix(".json")
-    frames_file = base.with_suffix(".npy") if clip.is_video else None
-    if facts_file.is_file() and (frames_file is None or frames_file.is_file()):
-        facts = json.loads(facts_file.read_text())
-        return Footage(clip, Facts(**{**facts, "motion": tuple(facts["motion"])}), frames_file)
+    if known := scanned(clip, cache):
+        return known
+    facts_file, frames_file = places(clip, cache)
     frames = decode(clip.files[0]) if clip.is_video else map(load_image, clip.files)
     facts = record(frames, frames_file)
-    facts_file.write_text(json.dumps(asdict(facts)))
+    weights.write_json(facts_file, asdict(facts))
     return Footage(clip, facts, frames_file)
+
+
+def places(clip: Clip, cache: Path) -> tuple[Path, Path | None]:
+    """Files of the clip's facts and, for a video, of its frames."""
+    base = cache / fingerprint(clip)
+    return base.with_suffix(".json"), base.with_suffix(".npy") if clip.is_video else None
 
 
 def fingerprint(clip: Clip) -> str:
@@ -203,11 +217,12 @@ def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Foo
     cache.mkdir(parents=True, exist_ok=True)
     good: list[Footage] = []
     bad: dict[str, str] = {}
+    known = {clip: found for clip in clips if not clip.trusted and (found := scanned(clip, cache))}
     with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
-        jobs = [(clip, pool.submit(scan, clip, cache)) for clip in clips]
-        for clip, job in jobs:
+        jobs = {clip: pool.submit(scan, clip, cache) for clip in clips if clip not in known}
+        for clip in clips:
             try:
-                good.append(job.result())
+                good.append(known.get(clip) or jobs[clip].result())
             except (ClipError, OSError) as error:
                 bad[clip.name] = str(error)
                 warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)

@@ -1,0 +1,201 @@
+"""The paper's ablations at small scale: each row changes one thing, all rows have the same budget, seeds and samples.
+
+    python ablate.py --data clips --split split.json --folder runs/ablations -o docs/ablations --steps 1500
+
+Runs that are complete are not run again. Writes OUTPUT.md and OUTPUT.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import matplotlib
+import torch
+
+import state
+import train
+import validate
+import weights
+from model import Flavr, channels_last
+from splits import Split
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+BASE = "R3D, C = 2, concat, gating"
+ROWS: dict[str, list[str]] = {
+    BASE: [],
+    "R2D": ["--encoder", "r2d"],
+    "C = 1": ["--inputs", "2"],
+    "C = 3": ["--inputs", "6"],
+    "fusion add": ["--fusion", "add"],
+    "fusion none": ["--fusion", "none"],
+    "temporal stride": ["--temporal", "stride"],
+    "temporal pooling": ["--temporal", "pool"],
+    "no gating": ["--no-gating"],
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An ordering from the paper: `better` above `worse`, or level with it."""
+
+    text: str
+    better: str
+    worse: str
+    level: bool = False
+
+
+CLAIMS = [
+    Claim("R3D over R2D", BASE, "R2D"),
+    Claim("C = 2 over C = 1", BASE, "C = 1"),
+    Claim("little or nothing beyond C = 2", BASE, "C = 3", level=True),
+    Claim("concat over add", BASE, "fusion add"),
+    Claim("add over none", "fusion add", "fusion none"),
+    Claim("no temporal stride", BASE, "temporal stride"),
+    Claim("no temporal pooling", BASE, "temporal pooling"),
+    Claim("gating helps", BASE, "no gating"),
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: PSNR on each validation clip, and what the run cost."""
+
+    psnr: list[float]
+    seconds: float
+    parameters: int
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.psnr)
+
+
+def slug(row: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in row.lower())
+
+
+def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[validate.HeldOutClip]) -> Result:
+    """Train and measure one row with one seed, or take what is there."""
+    folder = options.folder / f"{slug(row)}-{seed}"
+    done = folder / "result.json"
+    if done.is_file():
+        return Result(**json.loads(done.read_text()))
+    common = ["--folder", str(folder), "--cache", str(options.cache), "--workers", str(options.workers)]
+    common += ["--threads", str(options.threads)] if options.threads else []
+    if (folder / "last.pt").is_file():
+        arguments = [*common, "--resume"]
+    else:
+        data = ["--data", *map(str, options.data), "--split", str(options.split), "--seed", str(seed)]
+        budget = {
+            "nf": options.nf,
+            "steps": options.steps,
+            "batch": options.batch,
+            "crop": options.crop,
+            "lr": options.lr,
+        }
+        budget |= {"schedule": "cosine", "residual": "blend", "validate-every": options.steps}
+        words = [word for name, value in budget.items() for word in (f"--{name}", str(value))]
+        arguments = [*common, *data, *words, *ROWS[row]]
+    if code := train.main(arguments):
+        raise SystemExit(code)
+    checkpoint = state.load(folder / "last.pt")
+    model = Flavr(checkpoint.config)
+    model.load_state_dict(checkpoint.ema)
+    method = validate.network(channels_last(model).eval(), torch.device("cpu"), half=True)
+    config = checkpoint.config
+    scores = [validate.measure(method, c, config.factor, config.inputs, options.gaps, ssim=False) for c in clips]
+    parameters = sum(weight.numel() for weight in model.parameters())
+    result = Result([score.psnr for score in scores], checkpoint.progress.seconds, parameters)
+    weights.write_json(done, vars(result))
+    return result
+
+
+def judge(claim: Claim, results: dict[str, list[Result]]) -> str:
+    """What the runs say of a claim: the difference over seeds, and twice its standard error."""
+    pairs = zip(results[claim.better], results[claim.worse], strict=True)
+    differences = [better.mean - worse.mean for better, worse in pairs]
+    mean, doubt = fmean(differences), 2 * stdev(differences) / len(differences) ** 0.5
+    figures = f"{mean:+.3f} ± {doubt:.3f} dB"
+    if claim.level:
+        return f"{figures}: " + ("as in the paper" if mean > -doubt else "not so here: more frames help at this budget")
+    if abs(mean) <= doubt:
+        return f"{figures}: not decided by this budget"
+    return f"{figures}: " + ("as in the paper" if mean > 0 else "the opposite at this budget")
+
+
+def report(results: dict[str, list[Result]], options: argparse.Namespace, seeds: Sequence[int]) -> str:
+    base = [result.mean for result in results[BASE]]
+    lines = [
+        "# Ablations at small scale",
+        "",
+        f"Every row: width {options.nf}, factor 2, {options.steps} steps of {options.batch} crops of "
+        f"{options.crop}x{options.crop}, seeds {', '.join(map(str, seeds))}, the same samples in the same order; PSNR in "
+        "dB on the validation clips (8-bit RGB), mean over the seeds with the standard deviation over them.",
+        "",
+        "| | parameters | PSNR | against the base | seconds per run |",
+        "|---|---|---|---|---|",
+    ]
+    for row, runs in results.items():
+        psnr = [result.mean for result in runs]
+        change = fmean(psnr) - fmean(base)
+        lines.append(
+            f"| {row} | {runs[0].parameters:,} | {fmean(psnr):.3f} ± {stdev(psnr):.3f} | {change:+.3f} "
+            f"| {fmean(result.seconds for result in runs):.0f} |"
+        )
+    lines += ["", "The paper's orderings, and what these runs say (difference ± twice its standard error):", ""]
+    lines += [f"- {claim.text}: {judge(claim, results)}" for claim in CLAIMS]
+    name = Path(options.output).name
+    lines += ["", f"![PSNR of each row]({name}.png)", ""]
+    return "\n".join(lines)
+
+
+def plot(results: dict[str, list[Result]], target: Path) -> None:
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    names = list(results)[::-1]
+    for place, name in enumerate(names):
+        psnr = [result.mean for result in results[name]]
+        axes.plot(psnr, [place] * len(psnr), "o", color="tab:blue", alpha=0.5)
+        axes.plot(fmean(psnr), place, "|", color="black", markersize=18)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="PSNR (dB) of each seed, and their mean", title="Ablations at equal budget")
+    figure.savefig(target)
+    plt.close(figure)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
+    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded frames")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="path of table and plot, without extension")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each row, at least 3 (default 3)")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--nf", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--gaps", type=int, default=8, help="gaps measured of each validation clip (default 8)")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args(arguments)
+    if options.seeds < 3:
+        parser.error("a spread needs at least 3 seeds")
+    seeds = range(options.seeds)
+    clips = validate.held_out_clips(options.data[0], Split.load(options.split), options.cache)
+    # Seed by seed, so that an interrupted ablation has whole rounds to show.
+    found = {(row, seed): run(row, seed, options, clips) for seed in seeds for row in ROWS}
+    results = {row: [found[row, seed] for seed in seeds] for row in ROWS}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    plot(results, options.output.with_suffix(".png"))
+    options.output.with_suffix(".md").write_text(report(results, options, seeds))
+
+
+if __name__ == "__main__":
+    main()

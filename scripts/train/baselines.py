@@ -1,0 +1,99 @@
+"""What every user has already: FFmpeg's minterpolate, the linear blend and the nearest frame, on the held-out clips.
+
+    python baselines.py --data clips --split split.json --cache runs/cache
+
+Every k-th decoded frame goes through the filter in the video's own pixel format; its frames are matched to the truth
+by their time stamps. minterpolate leaves some gaps at the end out: all three are measured on what it fills.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from statistics import fmean
+
+import av
+import numpy as np
+
+import metrics
+import validate
+from splits import Split
+from validate import HeldOutClip, Score
+
+FILTER = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
+RATE = 10  # of the kept frames; only ratios matter
+
+
+def decoded(clip: HeldOutClip) -> list[av.VideoFrame]:
+    """The range's frames as the decoder gave them."""
+    with av.open(str(clip.footage.clip.files[0])) as container:
+        frames = container.decode(container.streams.video[0])
+        return [frame for index, frame in enumerate(frames) if clip.first <= index < clip.stop]
+
+
+def minterpolate(kept: list[av.VideoFrame], k: int) -> Iterator[tuple[int, np.ndarray]]:
+    """(instant, frame) of everything the filter makes of the kept frames; kept frame i is at instant i * k."""
+    first, base = kept[0], Fraction(1, RATE)
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=first.width, height=first.height, format=first.format, time_base=base)
+    interpolate = graph.add("minterpolate", f"fps={RATE * k}:{FILTER}")
+    sink = graph.add("buffersink")
+    source.link_to(interpolate)
+    interpolate.link_to(sink)
+    graph.configure()
+
+    def ready() -> Iterator[tuple[int, np.ndarray]]:
+        while True:
+            try:
+                frame = graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            yield round(frame.pts * frame.time_base * RATE * k), frame.to_ndarray(format="rgb24")
+
+    for number, frame in enumerate(kept):
+        frame.pts, frame.time_base = number, base
+        graph.push(frame)
+        yield from ready()
+    graph.push(None)
+    yield from ready()
+
+
+def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
+    """The three methods' means over the new frames that minterpolate gives."""
+    frames = decoded(clip)
+    truth = [frame.to_ndarray(format="rgb24") for frame in frames]
+    methods = {"linear blend": validate.blend(k), "nearest frame": validate.nearest(k)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("minterpolate", *methods)}
+    for instant, made in minterpolate(frames[::k], k):
+        gap, j = divmod(instant, k)
+        if j == 0 or (gap + 1) * k >= len(truth):
+            continue
+        window = np.stack([truth[gap * k], truth[(gap + 1) * k]])
+        for name, image in (
+            ("minterpolate", made),
+            *((name, method(window)[j - 1]) for name, method in methods.items()),
+        ):
+            found[name].append((metrics.psnr(image, truth[instant]), metrics.ssim_matlab(image, truth[instant])))
+    return {name: Score(fmean(p for p, _ in all), fmean(s for _, s in all), len(all)) for name, all in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="root of the clips")
+    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    parser.add_argument("--factors", type=int, nargs="+", default=[2, 4, 8])
+    args = parser.parse_args()
+    clips = validate.held_out_clips(args.data, Split.load(args.split), args.cache)
+    for k in args.factors:
+        rows: dict[str, list[Score]] = {}
+        for clip in clips:
+            for name, score in measure(clip, k).items():
+                rows.setdefault(name, []).append(score)
+        print(f"\nEvery {k}th frame kept\n\n{validate.table(rows, [clip.name for clip in clips])}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

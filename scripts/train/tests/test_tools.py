@@ -1,0 +1,137 @@
+"""Growing, exporting and measuring models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import baselines
+import validate
+import weights
+from clips import find_clips, scan
+from footage import moving, write_video
+from model import Config, Flavr, build
+from splits import Split
+
+HERE = Path(__file__).parent.parent
+
+
+def model_file(path: Path, **fields: object) -> Path:
+    torch.manual_seed(0)
+    config = Config.of_width(4, residual="blend", bias=True, fuse_bias=True, **fields)
+    weights.write(path, Flavr(config).state_dict(), {"residual": "blend", "data": "none"})
+    return path
+
+
+def grown(source: Path, target: Path, *options: str) -> Flavr:
+    command = [sys.executable, str(HERE / "grow.py"), "--model", str(source), *options, "-o", str(target)]
+    subprocess.run(command, check=True)
+    return build(*weights.read(target)).eval()
+
+
+def test_deeper_network_computes_the_same_and_keeps_its_metadata(tmp_path: Path) -> None:
+    source = model_file(tmp_path / "a.safetensors")
+    small, large = (
+        build(*weights.read(source)).eval(),
+        grown(source, tmp_path / "b.safetensors", "--blocks", "3", "4", "2", "2"),
+    )
+    frames = torch.rand(1, 3, 4, 16, 24)
+    with torch.inference_mode():
+        assert torch.allclose(small(frames), large(frames), atol=1e-6)
+    assert large.config.blocks == (3, 4, 2, 2)
+    assert (
+        weights.read(tmp_path / "b.safetensors")[1] | {"data": "none", "block": "3-4-2-2"}
+        == weights.read(tmp_path / "b.safetensors")[1]
+    )
+
+
+def test_larger_factor_starts_from_the_old_outputs_over_their_own_blends(tmp_path: Path) -> None:
+    source = model_file(tmp_path / "a.safetensors")
+    small, large = build(*weights.read(source)).eval(), grown(source, tmp_path / "b.safetensors", "--factor", "4")
+    frames = torch.rand(1, 3, 4, 16, 24)
+    with torch.inference_mode():
+        two, four = small(frames), large(frames)
+    assert torch.allclose(four[:, 1], two[:, 0], atol=1e-6)
+    change = (frames[:, :, 1] - frames[:, :, 2]) / 4
+    assert torch.allclose(four[:, 0] - two[:, 0], change, atol=1e-6)
+
+
+def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path: Path) -> None:
+    tiny = ["--nf", "2", "--crop", "16", "--batch", "2", "--steps", "2", "--workers", "0", "--batch-norm"]
+    subprocess.run([sys.executable, str(HERE / "train.py"), "--folder", str(tmp_path / "run"), *tiny], check=True)
+    output = tmp_path / "model.safetensors"
+    notes = ["--data-note", "procedural motion", "--licence", "MIT"]
+    checkpoint = tmp_path / "run" / "last.pt"
+    command = [sys.executable, str(HERE / "export.py"), "--checkpoint", str(checkpoint), *notes, "-o", str(output)]
+    subprocess.run(command, check=True)
+    state, metadata = weights.read(output)
+    averaged = torch.load(checkpoint, weights_only=True)["ema"]
+    assert all(torch.equal(state[name], averaged[name]) for name in state)
+    assert not any(name.endswith("num_batches_tracked") for name in state)
+    expected = {"factor": "2", "residual": "mean", "batchnorm": "True", "nf": "2", "block": "unet_18", "steps": "2"}
+    assert expected | {"data": "procedural motion", "licence": "MIT", "objective": "L1"} == {
+        name: metadata[name] for name in (*expected, "data", "licence", "objective")
+    }
+
+
+@pytest.fixture
+def held_out(tmp_path: Path) -> validate.HeldOutClip:
+    """13 frames, of which 2 to 11 are held out."""
+    write_video(tmp_path / "a.mkv", moving(13))
+    (tmp_path / "split.json").write_text(json.dumps({"validation": {"a.mkv": [2, 12]}}))
+    (clip,) = validate.held_out_clips(tmp_path, Split.load(tmp_path / "split.json"), tmp_path / "cache")
+    return clip
+
+
+def test_gaps_take_every_kth_frame_of_the_range_and_repeat_its_edges(held_out: validate.HeldOutClip) -> None:
+    box = (0, 0, 48, 48)
+    gaps = list(held_out.gaps(4, 4))
+    assert len(gaps) == 2
+    for (window, truth), inputs, between in zip(
+        gaps, ([2, 2, 6, 10], [2, 6, 10, 10]), ([3, 4, 5], [7, 8, 9]), strict=True
+    ):
+        assert np.array_equal(window, held_out.footage.read(inputs, box))
+        assert np.array_equal(truth, held_out.footage.read(between, box))
+
+
+def test_fewer_gaps_are_spread_from_the_first_to_the_last(held_out: validate.HeldOutClip) -> None:
+    whole, some = list(held_out.gaps(2, 4)), list(held_out.gaps(2, 4, most=2))
+    assert len(whole) == 4
+    assert np.array_equal(some[0][1], whole[0][1])
+    assert np.array_equal(some[1][1], whole[-1][1])
+
+
+def test_blend_is_weighted_by_instant_and_nearest_takes_the_earlier_on_a_tie() -> None:
+    window = np.stack([np.full((2, 2, 3), value, np.uint8) for value in (0, 100, 200, 0)])
+    assert validate.blend(4)(window)[:, 0, 0, 0].tolist() == [125, 150, 175]
+    assert validate.nearest(4)(window)[:, 0, 0, 0].tolist() == [100, 100, 200]
+
+
+def test_odd_sizes_are_padded_for_the_network_and_cropped_again() -> None:
+    model = Flavr(Config.of_width(2, residual="blend", factor=3)).eval()
+    made = validate.network(model, torch.device("cpu"))(np.zeros((4, 21, 34, 3), np.uint8))
+    assert made.shape == (2, 21, 34, 3)
+
+
+def test_split_that_names_an_absent_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="absent.mkv"):
+        validate.held_out_clips(tmp_path, Split({"absent.mkv": None}), tmp_path / "cache")
+
+
+def test_minterpolate_is_matched_to_the_truth_by_time(tmp_path: Path) -> None:
+    """A smooth pan: motion compensation must beat the blend by far, a shift by one frame could not."""
+    x = np.arange(96)[None, :, None] + 1.5 * np.arange(33)[:, None, None, None] + 0.3 * np.arange(64)[:, None, None]
+    frames = (127 + 60 * np.sin(x / 5) + 40 * np.sin(x / 17)).repeat(3, axis=-1).astype(np.uint8)
+    write_video(tmp_path / "a.mkv", frames)
+    (clip,) = find_clips(tmp_path)
+    held_out = validate.HeldOutClip("a.mkv", scan(clip, tmp_path), 0, 33)
+    scores = baselines.measure(held_out, 4)
+    assert scores["minterpolate"].psnr > scores["linear blend"].psnr + 3
+    assert scores["linear blend"].psnr > scores["nearest frame"].psnr
+    assert scores["minterpolate"].frames >= 3 * 5
