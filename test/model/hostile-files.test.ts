@@ -7,7 +7,7 @@ import { readModel } from '../../ts/model/load.js';
 import { GOLDENS } from '../support/goldens.js';
 import { memorySource } from '../support/memory-source.js';
 import { safetensorsOf } from '../support/safetensors-file.js';
-import { floats, legacyFile, tensor, zipFile } from '../support/torch-files.js';
+import { floats, tensor, zipFile } from '../support/torch-files.js';
 
 const test = suite('damaged files');
 
@@ -42,9 +42,10 @@ const header = {
 
 const SMALL = {
   safetensors: safetensorsOf(header, new Uint8Array(26)),
-  'zip torch.save': zipFile(root, storages),
+  'zip torch.save': readFileSync('test/fixtures/checkpoints/protocol2.zip.pth'),
   'zip64 torch.save': zipFile(root, storages, true),
-  'legacy torch.save': legacyFile(root, storages),
+  'legacy torch.save': readFileSync('test/fixtures/checkpoints/protocol2.legacy.pth'),
+  'protocol 5 torch.save': readFileSync('test/fixtures/checkpoints/protocol5.legacy.pth'),
 };
 
 /** Reads everything in the file; whatever is wrong with it must come as one of the two errors, and cheaply. */

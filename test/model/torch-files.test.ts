@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FlavrError } from '../../ts/errors.js';
@@ -61,6 +62,34 @@ for (const golden of TINY_GOLDENS) {
     await reference.close();
   });
 }
+
+for (const protocol of [2, 3, 4, 5]) {
+  test(`what PyTorch writes in pickle protocol ${protocol} is read, in both formats`, async () => {
+    for (const format of ['legacy', 'zip']) {
+      const checkpoint = await openCheckpoint(`test/fixtures/checkpoints/protocol${protocol}.${format}.pth`);
+      const read = async (name: string) => [...(await checkpoint.read(name))];
+      const numbers = Array.from({ length: 24 }, (_, i) => i);
+      assert.equal(await read('plain'), [0, 1, 2, 3, 4, 5]);
+      assert.equal(checkpoint.tensors.get('transposed')!.shape, [3, 2]);
+      assert.equal(await read('transposed'), [0, 3, 1, 4, 2, 5]);
+      assert.equal(await read('view'), [8, 9, 10, 11]);
+      assert.equal(await read('channels_last'), numbers);
+      assert.equal(await read('half'), [0, 1, 2]);
+      assert.equal(await read('bfloat16'), [0, 1, 2]);
+      assert.equal(await read('double'), [0, Math.fround(1 / 3), Math.fround(2 / 3)]);
+      assert.equal(await read('parameter'), [0, 1]);
+      assert.is(checkpoint.tensors.get('counter')!.dtype, 'I64');
+      assert.equal(checkpoint.metadata, { epoch: '12', best_psnr: '36.25', lr: '0.5', steps: String(2 ** 40) });
+      await checkpoint.close();
+    }
+  });
+}
+
+test('a whole pickled module is refused, naming its class', async () => {
+  const error = await refusal(readFileSync('test/fixtures/checkpoints/module.pth'));
+  assert.is(error.code, 'CHECKPOINT_UNSAFE');
+  assert.match(error.message, '"torch.nn.modules.linear.Linear"');
+});
 
 test('numbers and strings beside the state dict become metadata', async () => {
   const checkpoint = await openCheckpoint(`${GOLDENS}/tiny8-k2.zip.pth`);
