@@ -201,8 +201,7 @@ export class Interpolator {
   }
 
   /**
-   * Ends all calls and streams with `DISPOSED`, waits for what the device is running, and frees everything but the frames
-   * that came out. May be called more than once.
+   * Ends all calls and streams with `DISPOSED` and frees everything but the frames that came out. May be called more than once.
    */
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
@@ -215,8 +214,9 @@ export class Interpolator {
   }
 
   async #dispose(): Promise<void> {
-    await Promise.all([...this.#streams].map((stream) => stream.stop(disposedError())));
+    const stopped = [...this.#streams].map((stream) => stream.stop(disposedError()));
     await this.#session.dispose();
+    await Promise.all(stopped);
   }
 
   #checkOpen(): void {

@@ -64,7 +64,10 @@ export interface Session {
   /** Gives the memory of an output, or of a frame from `allocFrame`, back at once. Any other frame: no effect. */
   release(frame: Frame): void;
   stats(): SessionStats;
-  /** Finishes what runs, then frees everything but frames that the caller still holds. Idempotent. */
+  /**
+   * Ends what runs, or waits for it where it cannot be ended (`infer` may then reject with `DISPOSED`), and frees everything
+   * but frames that the caller still holds. Lanes may be closed, and frames released, after it. Idempotent.
+   */
   dispose(): Promise<void>;
 }
 

@@ -39,7 +39,6 @@ class Host {
       },
     );
     process.stdin.on('data', (chunk: Buffer) => reader.read(chunk));
-    process.stdin.on('end', () => this.#work.then(() => process.exit(0)));
   }
 
   #memory(request: Request): Uint8Array {
@@ -79,6 +78,9 @@ class Host {
       executionMode: 'sequential',
       enableCpuMemArena: true,
       enableMemPattern: true,
+      // Threads that spin while they wait take the cores from whoever decodes and encodes, and, where cores are shared,
+      // from the threads they wait for.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
     });
     const shapeOf = (metadata: readonly InferenceSession.ValueMetadata[], name: string): readonly number[] => {
       const value = metadata.find((m) => m.name === name);

@@ -6,7 +6,7 @@
  *     payload             as many bytes as the header's `bytes` says
  */
 
-/** To the process. Its end of file means: finish what runs, then exit. */
+/** To the process, which is ended by a signal. */
 export type Request =
   /** Payload: the ONNX graph. Answered by `ready` or `failed`. */
   | { op: 'prepare'; id: number; bytes: number; factor: number; inputs: readonly string[]; threads: number }

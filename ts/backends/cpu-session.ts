@@ -194,16 +194,11 @@ export class CpuSession implements Session {
     return this.#disposed;
   }
 
-  /** Ends at once, dropping what runs. */
-  kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    return this.dispose();
-  }
-
+  /** Drops what runs: its results could reach nobody. */
   async #dispose(): Promise<void> {
     this.#closing = true;
     this.#hold();
-    this.#requests.end();
+    this.#child.kill('SIGKILL');
     await this.#exited;
     this.#pool.clear();
   }

@@ -39,7 +39,7 @@ export const cpuBackend: Backend = {
     };
     throwIfAborted(signal);
     const session = new CpuSession({ format, threads, graph, memoryBytes: () => memoryBytes });
-    const onAbort = () => void session.kill();
+    const onAbort = () => void session.dispose();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       for (const [i, factor] of factors.entries()) {
@@ -49,7 +49,7 @@ export const cpuBackend: Backend = {
       throwIfAborted(signal);
       return session;
     } catch (error) {
-      await session.kill();
+      await session.dispose();
       throwIfAborted(signal);
       throw error;
     } finally {

@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { packageRoot } from '../../ts/package.js';
+
+const ENTRY = pathToFileURL(join(packageRoot(), '.test-build', 'ts', 'index.js')).href;
+// Every window of this size takes far longer than the tests wait for an end.
+const OPEN_AND_RUN = `
+  const size = { width: 800, height: 600 };
+  const flavr = await Interpolator.open({ ...size, backend: 'cpu', threads: 1 });
+  const clip = Array.from({ length: 4 }, () => new Uint8Array(size.width * size.height * 3));
+  const call = flavr.interpolate(clip, 2);
+  call.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 200));
+`;
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+}
+
+/** Runs a program that has `Interpolator`; `onOutput` is called with it when it first says something. */
+function run(program: string, onOutput?: (kill: (signal: NodeJS.Signals) => void) => void): Promise<Ended> {
+  const text = `import { Interpolator } from ${JSON.stringify(ENTRY)};\n${program}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  if (onOutput) child.stdout.once('data', () => onOutput((signal) => child.kill(signal)));
+  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout })));
+}
+
+test('importing the package and doing nothing keeps no process alive', async () => {
+  assert.is((await run('')).code, 0);
+});
+
+test('an open interpolator without work keeps no process alive', async () => {
+  const { code, stdout } = await run(`
+    await Interpolator.open({ width: 16, height: 16, backend: 'cpu' });
+    console.log('open');
+  `);
+  assert.is(code, 0);
+  assert.is(stdout, 'open\n');
+});
+
+test('process.exit in the middle of a window gives its exit code', async () => {
+  assert.is((await run(`${OPEN_AND_RUN} process.exit(7);`)).code, 7);
+});
+
+test('an uncaught exception in the middle of a window gives exit code 1', async () => {
+  assert.is((await run(`${OPEN_AND_RUN} setTimeout(() => { throw new Error('oops'); });  await call;`)).code, 1);
+});
+
+test('a signal ends the program in the middle of a window', async () => {
+  const ended = await run(`${OPEN_AND_RUN} console.log('running'); await call;`, (kill) => kill('SIGINT'));
+  assert.is(ended.signal, 'SIGINT');
+});
+
+test('a program that handles a signal disposes in the middle of a window and ends with its own code', async () => {
+  const program = `${OPEN_AND_RUN}
+    process.once('SIGINT', async () => { await flavr.dispose(); process.exitCode = 130; });
+    console.log('running');
+    await call.catch((error) => console.log(error.code));
+  `;
+  const ended = await run(program, (kill) => kill('SIGINT'));
+  assert.is(ended.code, 130);
+  assert.is(ended.stdout, 'running\nDISPOSED\n');
+});
+
+test('the process that runs the model ends with a program that was killed', async () => {
+  const program = `
+    import { readFileSync } from 'node:fs';
+    ${OPEN_AND_RUN}
+    const children = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim();
+    console.log(children);
+    await call;
+  `;
+  if (process.platform !== 'linux') {
+    console.log('SKIPPED the model’s process ends with its program: the test reads /proc');
+    return;
+  }
+  const { stdout } = await run(program, (kill) => kill('SIGKILL'));
+  const child = Number(stdout.trim());
+  assert.ok(child > 0);
+  const lives = () => {
+    try {
+      return process.kill(child, 0);
+    } catch {
+      return false;
+    }
+  };
+  for (let tries = 0; lives(); tries++) {
+    assert.ok(tries < 100, 'it still runs');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+
+test.run();
