@@ -7,6 +7,7 @@ import type { InterpolateVideoOptions, VideoProgress } from '../../ts/video/inde
 import { FlavrError, interpolateVideo, rational, toNumber } from '../../ts/video/index.js';
 import { makeVideo, temporaryFolder } from './make-video.js';
 import { greyOf, read, times } from './read-video.js';
+import { demux } from './sink-helper.js';
 
 const CLIP = 'test/fixtures/video/bunny-cut.mp4';
 const folder = temporaryFolder();
@@ -119,6 +120,43 @@ test('a folder of images becomes a video', async () => {
   assert.is(summary.framesOut, 5);
   assert.equal(summary.duration, rational(3, 10));
   assert.equal(times((await read(at('images.mp4'))).frames).map(toNumber), [0, 0.05, 0.1, 0.15, 0.2]);
+});
+
+test('sound passes bit by bit', async () => {
+  await makeVideo(at('sound-in.mkv'), { frames: 4, audio: 2 });
+  await interpolateVideo(at('sound-in.mkv'), at('sound-out.mkv'));
+  const [before, after] = [await demux(at('sound-in.mkv')), await demux(at('sound-out.mkv'))];
+  assert.is(after.of('audio').length, 2);
+  assert.equal(
+    after.of('audio').map(({ packets }) => packets.map(({ hash }) => hash)),
+    before.of('audio').map(({ packets }) => packets.map(({ hash }) => hash)),
+  );
+  await Promise.all([before.close(), after.close()]);
+});
+
+test('what is lost is told once, as it happens and in the summary', async () => {
+  await makeVideo(at('deep.mkv'), { codec: 'ffv1', pixelFormat: 'yuv420p10le', frames: 2 });
+  const told: string[] = [];
+  const { warnings } = await interpolateVideo(at('deep.mkv'), at('deep.mp4'), { onWarning: (text) => told.push(text) });
+  assert.equal(told, warnings);
+  assert.is(told.filter((text) => /10 bits per channel/.test(text)).length, 1);
+});
+
+test('a GIF becomes a GIF, and images become images with their alpha', async () => {
+  await makeVideo(at('loop.gif'), { codec: 'gif', pixelFormat: 'rgb8', frames: [0, 10, 20], timeBase: [1, 100] });
+  assert.is((await interpolateVideo(at('loop.gif'), at('loop-2x.gif'))).framesOut, 5);
+  assert.equal(times((await read(at('loop-2x.gif'))).frames).map(toNumber), [0, 0.05, 0.1, 0.15, 0.2]);
+  mkdirSync(at('clear'));
+  for (const n of [0, 1]) {
+    const background = { r: 200, g: 40, b: 60, alpha: n };
+    await sharp({ create: { width: 32, height: 24, channels: 4, background } }).toFile(at(`clear/${n}.png`));
+  }
+  await interpolateVideo(at('clear'), at('clear-images'));
+  const { frames } = await read(at('clear-images'));
+  assert.equal(
+    frames.map(({ alpha }) => alpha![0]),
+    [0, 128, 255],
+  );
 });
 
 test('alpha is blended where the output holds it, and refused where not', async () => {

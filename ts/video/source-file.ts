@@ -3,9 +3,9 @@ import type { Frame as AvFrame, CodecContext, Packet } from 'node-av';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, compare, divide, multiply, type Rational, rational, subtract, toNumber } from '../rational.js';
 import { type Av, checkAv, fromAvRational, loadAv } from './av.js';
-import { Deinterlacer } from './deinterlacer.js';
 import { type OpenedFile, openFile, readPacket } from './demuxer.js';
 import { describeVideo, streamDuration } from './describe.js';
+import { Filters } from './filters.js';
 import {
   fitsLimits,
   MAX_PIXELS,
@@ -33,7 +33,9 @@ export class FileVideo implements RawVideo {
   readonly #threads = Math.min(availableParallelism(), MAX_THREADS);
   #info!: VideoInfo;
   #converter: RgbConverter | undefined;
-  #deinterlacer: Deinterlacer | undefined;
+  #deinterlacer: Filters | undefined;
+  /** Whether the deinterlacer has been told of the end. */
+  #flushed = false;
   #origin: Rational | undefined;
   /** Whether `#frame` holds a decoded frame that has not been delivered. */
   #held = false;
@@ -133,20 +135,36 @@ export class FileVideo implements RawVideo {
   /** Puts the next frame, deinterlaced if that was asked for, into `#frame`. */
   async #next(): Promise<boolean> {
     if (!this.#options.deinterlace) return this.#decodeNext();
-    const { AVERROR_EAGAIN, AVERROR_EOF } = this.#av;
-    for (;;) {
-      if (this.#deinterlacer) {
-        const pulled = await this.#call(() => this.#deinterlacer!.pull(this.#frame));
-        if (pulled >= 0) return true;
-        if (pulled === AVERROR_EOF) return false;
-        if (pulled !== AVERROR_EAGAIN) checkAv(this.#av, pulled, 'VIDEO_UNREADABLE', `${this.#path}: deinterlacing`);
-      }
-      const more = await this.#decodeNext();
-      if (!more && !this.#deinterlacer) return false;
-      const { timeBase } = this.#file.stream;
-      this.#deinterlacer ??= await this.#call(() => Deinterlacer.create(this.#av, this.#frame, timeBase));
-      await this.#call(() => this.#deinterlacer!.push(more ? this.#frame : null));
+    // The filter looks one frame ahead: nothing comes for the first frame, and the last one comes at the end.
+    while (!this.#flushed) {
+      this.#flushed = !(await this.#decodeNext());
+      if (this.#flushed && !this.#deinterlacer) break;
+      this.#deinterlacer ??= await this.#call(() => this.#createDeinterlacer());
+      let given = false;
+      const take = async (frame: AvFrame) => {
+        this.#frame.unref();
+        this.#frame.ref(frame);
+        given = true;
+      };
+      await this.#call(() => this.#deinterlacer!.push(this.#flushed ? null : this.#frame, take));
+      if (given) return true;
     }
+    return false;
+  }
+
+  #createDeinterlacer(): Promise<Filters> {
+    const { width, height, format, colorSpace, colorRange } = this.#frame;
+    const { num, den } = this.#file.stream.timeBase;
+    const size = `video_size=${width}x${height}:pix_fmt=${format}:time_base=${num}/${den}`;
+    return Filters.create(
+      this.#av,
+      [
+        { name: 'buffer', args: `${size}:colorspace=${colorSpace}:range=${colorRange}` },
+        { name: 'bwdif', args: 'mode=send_frame:parity=auto:deint=all' },
+        { name: 'buffersink' },
+      ],
+      `${this.#path} cannot be deinterlaced`,
+    );
   }
 
   async #decodeNext(): Promise<boolean> {
@@ -225,7 +243,7 @@ export class FileVideo implements RawVideo {
   }
 
   #seconds(ticks: bigint): Rational | undefined {
-    const unit = this.#deinterlacer?.timeBase ?? fromAvRational(this.#file.stream.timeBase);
+    const unit = this.#deinterlacer?.step ?? fromAvRational(this.#file.stream.timeBase);
     return unit && multiply(rational(ticks), unit);
   }
 
