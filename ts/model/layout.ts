@@ -19,14 +19,14 @@ export function skipWidths({ widths: { stem, stages } }: ModelConfig): readonly 
 }
 
 /** Input channels of the five decoder stages. */
-export function decoderInputs(config: ModelConfig): number[] {
+function decoderInputs(config: ModelConfig): number[] {
   const { stages, decoder } = config.widths;
   const skips = skipWidths(config).map((width) => (config.fusion === 'concat' ? width : 0));
   return [stages[3], ...skips.map((skip, stage) => decoder[stage]! + skip)];
 }
 
 /** Whether the first block of an encoder stage (0 … 3) projects its input: where width or size changes. */
-export function hasShortcut({ widths }: ModelConfig, stage: number): boolean {
+function hasShortcut({ widths }: ModelConfig, stage: number): boolean {
   const before = stage === 0 ? widths.stem : widths.stages[stage - 1];
   return STAGE_STRIDES[stage] !== 1 || before !== widths.stages[stage];
 }
