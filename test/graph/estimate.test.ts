@@ -1,38 +1,43 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { buildGraph } from '../../ts/model/graph/build.js';
+import { buildGraph, estimateGraph } from '../../ts/model/graph/build.js';
 import { estimateMemory } from '../../ts/model/graph/estimate.js';
 import { ElementType } from '../../ts/model/onnx/proto.js';
 import { ruleModel } from './support.js';
 
 test('the published 2x network has 42.06 M parameters and 8.12 TFLOP per megapixel as papers count', () => {
   const published = ruleModel(64);
-  const { estimate } = buildGraph(published, { width: 512, height: 512 });
+  const estimate = estimateGraph(published, { width: 512, height: 512 });
   assert.is((estimate.parameters / 1e6).toFixed(2), '42.06');
   assert.is((estimate.paperFlops / (512 * 512 * 1e6)).toFixed(2), '8.12');
   // Of twelve slices in time, two fall outside a window of four frames.
   const share = estimate.usefulFlops / estimate.paperFlops;
   assert.ok(Math.abs(share - 10 / 12) < 0.005, `useful share ${share}`);
   assert.is(estimate.largestTensor, 64 * 4 * 512 * 512);
-  const half = buildGraph(published, { width: 512, height: 512, precision: 'fp16' }).estimate;
+  const half = estimateGraph(published, { width: 512, height: 512, precision: 'fp16' });
   assert.ok(half.weightBytes < 0.51 * estimate.weightBytes);
 });
 
 test('k = 8 costs about 1.5 % more than k = 2', () => {
   const eightfold = ruleModel(64, { factor: 8 });
-  const [two, eight] = [2, 8].map((factor) => buildGraph(eightfold, { width: 512, height: 512, factor }).estimate);
+  const [two, eight] = [2, 8].map((factor) => estimateGraph(eightfold, { width: 512, height: 512, factor }));
   const more = eight!.paperFlops / two!.paperFlops - 1;
   assert.ok(more > 0.012 && more < 0.018, `${more}`);
 });
 
 test('the 2d lowering has tensors of one step and counts the same operations', () => {
   const model = ruleModel(8);
-  const [three, two] = (['3d', '2d'] as const).map(
-    (lowering) => buildGraph(model, { width: 128, height: 64, lowering }).estimate,
+  const [three, two] = (['3d', '2d'] as const).map((lowering) =>
+    estimateGraph(model, { width: 128, height: 64, lowering }),
   );
   assert.is(two!.usefulFlops, three!.usefulFlops);
   assert.is(two!.paperFlops, three!.paperFlops);
   assert.ok(two!.largestTensor < three!.largestTensor);
+});
+
+test('the estimate alone is that of the built graph', () => {
+  const spec = { width: 37, height: 19, precision: 'fp16', lowering: '2d' } as const;
+  assert.equal(estimateGraph(ruleModel(2), spec), buildGraph(ruleModel(2), spec).estimate);
 });
 
 test('a value is alive from the node that makes it to the last that reads it; a reshape takes nothing', () => {

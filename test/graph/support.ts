@@ -1,8 +1,10 @@
 import * as ort from 'onnxruntime-node';
 import { decodeFloats } from '../../ts/model/checkpoint/dtype.js';
-import { openSafetensors, readSafetensorsHeader } from '../../ts/model/checkpoint/safetensors.js';
+import { readSafetensorsHeader } from '../../ts/model/checkpoint/safetensors.js';
 import { openSource, readBytes } from '../../ts/model/checkpoint/source.js';
 import type { ModelConfig, Tensor, WeightsModel } from '../../ts/model/config.js';
+import { expectedTensors } from '../../ts/model/layout.js';
+import { loadModel } from '../../ts/model/load.js';
 import { GOLDENS, type Golden, readGolden, ruleWeights, TINY_GOLDENS } from '../support/goldens.js';
 
 /** The published configuration of width nf, with fields changed. */
@@ -55,20 +57,9 @@ export async function goldenModel(name: string): Promise<{ golden: Golden; model
   });
   const stored = (TINY_GOLDENS as readonly string[]).includes(name);
   const tensors = stored
-    ? await readTensors(`${GOLDENS}/${name}.weights.safetensors`)
+    ? ((await loadModel(`${GOLDENS}/${name}.weights.safetensors`)) as WeightsModel).tensors
     : ruleWeights(golden.tensors, Number(metadata.gain));
   return { golden, model: modelOf(name, config, tensors) };
-}
-
-async function readTensors(path: string): Promise<Map<string, Tensor>> {
-  const checkpoint = await openSafetensors(await openSource(path));
-  try {
-    const tensors = new Map<string, Tensor>();
-    for (const [name, { shape }] of checkpoint.tensors) tensors.set(name, { shape, data: await checkpoint.read(name) });
-    return tensors;
-  } finally {
-    await checkpoint.close();
-  }
 }
 
 /** The networks of variants.safetensors by name, each with the first 2C frames and PyTorch's outputs. */
@@ -113,43 +104,15 @@ export interface Variant {
   readonly outputs: Tensor;
 }
 
-/** A network of width nf with weights by the rule. */
+/** A published network of width nf with weights by the rule. */
 export function ruleModel(nf: number, fields: Partial<ModelConfig> = {}): WeightsModel {
   const config = configOf(nf, fields);
-  return modelOf(`rule-${nf}`, config, ruleWeights(tensorShapes(config)));
-}
-
-/** Names and shapes of a published network's tensors (r3d, concat, transposed convolutions, no norms). */
-function tensorShapes({ widths, blocks, inputs, factor }: ModelConfig): Record<string, readonly number[]> {
-  const shapes: Record<string, readonly number[]> = { 'encoder.stem.0.weight': [widths.stem, 3, 3, 7, 7] };
-  const gate = (name: string, channels: number) => {
-    shapes[`${name}.attn_layer.0.weight`] = [channels, channels, 1, 1, 1];
-    shapes[`${name}.attn_layer.0.bias`] = [channels];
-  };
-  let from = widths.stem;
-  widths.stages.forEach((to, stage) => {
-    for (let index = 0; index < blocks[stage]!; index++) {
-      const name = `encoder.layer${stage + 1}.${index}`;
-      shapes[`${name}.conv1.0.weight`] = [to, from, 3, 3, 3];
-      shapes[`${name}.conv2.0.weight`] = [to, to, 3, 3, 3];
-      gate(`${name}.fg`, to);
-      if (index === 0 && stage > 0) shapes[`${name}.downsample.0.weight`] = [to, from, 1, 1, 1];
-      from = to;
-    }
-  });
-  const skips = [widths.stages[2], widths.stages[1], widths.stages[0], widths.stem, 0];
-  widths.decoder.forEach((to, stage) => {
-    const keeps = stage === 0 || stage === 3;
-    const name = `decoder.${stage}.${keeps ? 'conv' : 'upconv'}`;
-    shapes[`${name}.0.weight`] = keeps ? [to, from, 3, 3, 3] : [from, to, 3, 4, 4];
-    shapes[`${name}.0.bias`] = [to];
-    gate(`${name}.1`, to);
-    from = to + skips[stage]!;
-  });
-  shapes['feature_fuse.conv.0.weight'] = [widths.fuse, from * inputs, 1, 1];
-  shapes['outconv.1.weight'] = [3 * (factor - 1), widths.fuse, 7, 7];
-  shapes['outconv.1.bias'] = [3 * (factor - 1)];
-  return shapes;
+  const shapes: Record<string, readonly number[]> = {};
+  for (const [name, { shape, optional }] of expectedTensors(config)) {
+    // The published 2x model has biases in the gates, the decoder and the last convolution.
+    if (!optional || /attn_layer|^decoder|^outconv/.test(name)) shapes[name] = shape;
+  }
+  return modelOf(`rule-${nf}`, config, ruleWeights(shapes));
 }
 
 /** Frames of repeatable noise. */

@@ -1,7 +1,7 @@
 import type { Model } from './config.js';
 
 export type Precision = 'fp32' | 'fp16';
-/** 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation with 2-D convolutions per output time. */
+/** 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step. */
 export type Lowering = '3d' | '2d';
 /**
  * raw: one float32 input `frames` [B,3,2C,H,W] in [0,1], one float32 output `interpolated` [B,k-1,3,H,W], unclamped.
@@ -20,7 +20,7 @@ export interface GraphSpec {
   readonly batch?: number;
   /** Default fp32. */
   readonly precision?: Precision;
-  /** Default 3d. */
+  /** Default 3d. A graph that someone exported keeps its own operators. */
   readonly lowering?: Lowering;
   /** Default framed. */
   readonly form?: GraphForm;

@@ -1,8 +1,8 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import type { BuiltGraph, GraphSpec, Lowering } from '../graph-spec.js';
-import { ElementType } from '../onnx/proto.js';
+import type { BuiltGraph, GraphEstimate, GraphSpec, Lowering } from '../graph-spec.js';
+import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel } from '../onnx/writer.js';
 import { elementCount } from '../shape.js';
@@ -29,31 +29,44 @@ import { Weights } from './weights.js';
 /**
  * Builds the ONNX graph of a model for one frame size, batch and factor.
  *
- * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form. Nothing is read or written; the
- * weights are converted while the file is put together, so the peak of memory is the model's tensors and the file once.
+ * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form. A graph that someone exported keeps its
+ * own operators, whatever the lowering. Nothing is read or written; weights are converted while the file is put together,
+ * so that memory peaks at the model's tensors and the file once.
  * @throws FlavrError `BAD_ARGUMENT` for a size, batch or form that cannot be; `UNSUPPORTED_FACTOR` if k does not divide the
  * model's factor; `CHECKPOINT_INVALID` if a tensor is missing or has another shape than the configuration says.
  */
 export function buildGraph(model: Model, spec: GraphSpec): BuiltGraph {
-  const full = completeSpec(model, spec);
-  const { batch, form } = full;
+  const { graph, ...built } = assemble(model, completeSpec(model, spec));
+  return { bytes: encodeModel(graph), ...built };
+}
+
+/** The estimate of a graph without its file: no weights are converted. Same defaults and errors as `buildGraph`. */
+export function estimateGraph(model: Model, spec: GraphSpec): GraphEstimate {
+  return assemble(model, completeSpec(model, spec)).estimate;
+}
+
+function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'bytes'> & { graph: OnnxModel } {
+  const { batch, height, width, form } = spec;
   const ring = form === 'ring';
-  const frameBytes = full.height * full.width * 3;
-  const frameStride = ring ? ringStride(frameBytes) : frameBytes;
-  const geometry = { batch, inputs: modelInputs(model), height: full.height, width: full.width };
+  const frameStride = ring ? ringStride(height * width * 3) : height * width * 3;
+  const geometry = { batch, inputs: modelInputs(model), height, width };
 
   const b = new GraphBuilder();
   const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, ring);
-  const { unit, parameters, cost, embedded } =
-    model.kind === 'weights' ? published(b, model, full, frames) : foreign(b, model, full, frames);
-  if (form === 'raw') b.output(b.node('Identity', 'interpolated', [unit], unit.shape));
-  else byteOutputs(b, unit, geometry);
+  const body = model.kind === 'weights' ? published(b, model, spec, frames) : foreign(b, model, spec, frames);
+  if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
+  else byteOutputs(b, body.unit, geometry);
   return {
-    bytes: encodeModel(b.finish(describe(model, full, frameStride))),
-    spec: full,
+    graph: b.finish(describe(model, spec, frameStride)),
+    spec,
     inputs: b.inputs.map((input) => input.name),
     frameStride,
-    estimate: { parameters, usefulFlops: 2 * cost.useful, paperFlops: 2 * cost.padded, ...estimateMemory(b, embedded) },
+    estimate: {
+      parameters: body.parameters,
+      usefulFlops: 2 * body.cost.useful,
+      paperFlops: 2 * body.cost.padded,
+      ...estimateMemory(b, body.embedded),
+    },
   };
 }
 

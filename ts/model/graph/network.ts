@@ -1,3 +1,4 @@
+import { skipWidths } from '../layout.js';
 import type { Affine, Kernel, Weights } from './weights.js';
 
 /** Steps of a convolution along time and along both sides of space. Padding keeps the size at stride 1. */
@@ -47,7 +48,7 @@ export function network<X, Y>(ops: Lowering<X, Y>, weights: Weights, window: X, 
   const { config } = weights;
   const [x0, x1, x2, x3, x4] = encoder(ops, weights, window);
   const skips = [x3, x2, x1, x0];
-  const joined = [...config.widths.stages.slice(0, 3).reverse(), config.widths.stem];
+  const widths = skipWidths(config);
 
   let x = x4;
   let channels = config.widths.stages[3];
@@ -60,7 +61,7 @@ export function network<X, Y>(ops: Lowering<X, Y>, weights: Weights, window: X, 
     if (config.fusion === 'add') x = ops.add(`${name}.skip`, x, skip);
     else {
       x = ops.concat(`${name}.skip`, x, skip);
-      channels += joined[stage]!;
+      channels += widths[stage]!;
     }
   });
 

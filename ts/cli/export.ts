@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { DEFAULT_MODEL } from '../model/bundled.js';
+import { exportOnnx } from '../model/export.js';
+import { loadModel } from '../model/load.js';
+import { OutputFile, unwritable } from '../video/output-file.js';
+import { defineCommand } from './command.js';
+import { choiceOption, integerOption, requiredOption, sizeOption } from './values.js';
+
+export const exportGraph = defineCommand({
+  name: 'export',
+  summary: 'write a model as an ONNX graph for one frame size',
+  positionals: [],
+  options: {
+    model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
+    size: { type: 'string', value: 'WxH', help: 'size of the frames in pixels' },
+    k: { type: 'string', short: 'k', value: 'N', help: "the factor, a divisor of the model's (default: the model's)" },
+    batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
+    precision: { type: 'string', value: 'fp32|fp16', help: 'of weights and activations (default fp32)' },
+    lowering: { type: 'string', value: '3d|2d', help: '3-D convolutions, or sums of 2-D ones (default 3d)' },
+    raw: { type: 'boolean', help: 'one float window in, float frames out, unclamped; the size must divide by 8' },
+    fusion: { type: 'string', value: 'concat|add|none', help: 'how skips are joined, where the file does not tell' },
+    output: { type: 'string', short: 'o', value: 'X.onnx', help: 'the file to write' },
+    overwrite: { type: 'boolean', help: 'replace an existing file' },
+  },
+  example: 'flavr export --model mini-2x --size 640x360 -o mini-2x.onnx',
+  async run({ options, print }) {
+    const path = requiredOption('--output', options.output);
+    const size = sizeOption('--size', requiredOption('--size', options.size));
+    const k = integerOption('--k', options.k, 2, 64);
+    const batch = integerOption('--batch', options.batch, 1, 64);
+    const precision = choiceOption('--precision', options.precision, ['fp32', 'fp16']);
+    const lowering = choiceOption('--lowering', options.lowering, ['3d', '2d']);
+    const fusion = choiceOption('--fusion', options.fusion, ['concat', 'add', 'none']);
+
+    const file = await OutputFile.create(path, options.overwrite ?? false);
+    try {
+      const model = await loadModel(options.model ?? DEFAULT_MODEL, { fusion });
+      const { bytes, ...graph } = await exportOnnx(model, {
+        ...size,
+        ...(k !== undefined && { factor: k }),
+        ...(batch !== undefined && { batch }),
+        ...(precision !== undefined && { precision }),
+        ...(lowering !== undefined && { lowering }),
+        form: options.raw ? 'raw' : 'framed',
+      });
+      await writeFile(file.temporary, bytes).catch((error) => {
+        throw unwritable(path, error);
+      });
+      await file.commit();
+      const { form, factor } = graph.spec;
+      print(
+        `${path}: ${model.name}, ${form}, ${size.width}x${size.height}, k = ${factor}, ${graph.spec.precision}, ${graph.spec.lowering}`,
+      );
+      print(`  inputs ${graph.inputs.join(', ')}; ${(bytes.length / 1e6).toFixed(1)} MB`);
+      return { path, model: model.name, bytes: bytes.length, ...graph };
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+  },
+});
