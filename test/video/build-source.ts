@@ -15,6 +15,8 @@ export interface SourceParts {
   readonly metadata?: Record<string, string>;
   readonly frames?: number;
   readonly displayMatrix?: Buffer;
+  /** A PNG file. */
+  readonly cover?: Buffer;
 }
 
 interface Queued {
@@ -155,6 +157,22 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
     stream.codecpar.codecId = av.AV_CODEC_ID_TTF;
     stream.codecpar.extradata = data;
     stream.metadata = av.Dictionary.fromObject({ filename, mimetype });
+  }
+  if (parts.cover) {
+    const stream = output.newStream(null);
+    Object.assign(stream.codecpar, {
+      codecType: av.AVMEDIA_TYPE_VIDEO,
+      codecId: av.AV_CODEC_ID_PNG,
+      width: 8,
+      height: 8,
+    });
+    stream.setDisposition(av.AV_DISPOSITION_ATTACHED_PIC);
+    const packet = new av.Packet();
+    packet.alloc();
+    packet.data = parts.cover;
+    Object.assign(packet, { streamIndex: stream.index, pts: 0n, dts: 0n, timeBase: { num: 1, den: 90_000 } });
+    packet.isKeyframe = true;
+    queue.push({ packet, seconds: 0 });
   }
   if (parts.metadata) output.metadata = av.Dictionary.fromObject(parts.metadata);
   check(await output.openOutput(), path);

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { rational, toNumber } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
 import type { SinkOptions } from '../../ts/video/types.js';
 import { buildSource } from './build-source.js';
-import { byTime, demux, evenTimes, sinkOptions, videoInfo, withFolder, writeFrames } from './sink-helper.js';
+import { av, byTime, demux, evenTimes, sinkOptions, videoInfo, withFolder, writeFrames } from './sink-helper.js';
 
 const RATE = rational(25);
 
@@ -160,6 +161,29 @@ test('copies subtitles, attachments, languages and titles in Matroska', () =>
     assert.is(metadata.title, 'A title');
     assert.is(metadata.ARTIST ?? metadata.artist, 'Someone');
     assert.equal(file.warnings, []);
+    await file.close();
+  }));
+
+test('keeps a cover picture, as a stream in MP4 and as an attached file in Matroska', () =>
+  withFolder(async (folder) => {
+    const cover = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'teal' } })
+      .png()
+      .toBuffer();
+    const source = join(folder, 'in.mp4');
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }], cover });
+    let input = source;
+    for (const name of ['first.mkv', 'second.mkv', 'third.mp4']) {
+      const file = await rewrite(join(folder, name), input);
+      const [, picture] = file.of('video');
+      assert.ok(picture!.stream.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC), name);
+      assert.equal(picture!.packets[0]!.data, cover, name);
+      assert.equal(file.warnings, []);
+      await file.close();
+      input = join(folder, name);
+    }
+    const file = await rewrite(join(folder, 'last.webm'), source);
+    assert.is(file.of('video').length, 1);
+    assert.match(file.warnings.join(' '), /video stream 2 \(png\) is left out/);
     await file.close();
   }));
 

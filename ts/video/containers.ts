@@ -17,8 +17,8 @@ export interface Container {
   readonly textSubtitles: TextSubtitles | undefined;
   /** Whether files (fonts) can be attached. */
   readonly attachments: boolean;
-  /** Whether a cover picture can be a stream of its own. */
-  readonly cover: boolean;
+  /** What a cover picture becomes; undefined: it is left out. */
+  readonly cover: 'stream' | 'attachment' | undefined;
   /**
    * The clock of the file: `free` takes the step that frames need, `rate` has one tick per frame and no other; GIF counts
    * hundredths of a second.
@@ -28,6 +28,8 @@ export interface Container {
   readonly shortestFrame: bigint;
   /** Durations are stored as distances between decode times, so that the last packet in decode order ends the video. */
   readonly decodeDurations: boolean;
+  /** Apple's players take HEVC under this tag only; FFmpeg's default is the other one that the standard allows. */
+  readonly hevcTag?: string;
 }
 
 export type TextSubtitles = 'mov_text' | 'subrip' | 'webvtt';
@@ -41,10 +43,11 @@ const MP4: Container = {
   subtitles: ['mov_text', 'dvd_subtitle'],
   textSubtitles: 'mov_text',
   attachments: false,
-  cover: true,
+  cover: 'stream',
   clock: 'free',
   shortestFrame: 1n,
   decodeDurations: true,
+  hevcTag: 'hvc1',
 };
 const MOV: Container = {
   ...MP4,
@@ -67,7 +70,7 @@ const MOV: Container = {
     ...['pcm_f32le', 'pcm_f32be', 'pcm_f64le', 'pcm_f64be', 'pcm_u8', 'pcm_s8', 'pcm_alaw', 'pcm_mulaw'],
   ],
   subtitles: ['mov_text'],
-  cover: false,
+  cover: undefined,
 };
 const MATROSKA: Container = {
   muxer: 'matroska',
@@ -87,7 +90,7 @@ const MATROSKA: Container = {
   ],
   textSubtitles: 'subrip',
   attachments: true,
-  cover: true,
+  cover: 'attachment',
   clock: 'free',
   shortestFrame: 1n,
   decodeDurations: false,
@@ -101,7 +104,7 @@ const MPEGTS: Container = {
   subtitles: ['dvb_subtitle', 'dvb_teletext', 'hdmv_pgs_subtitle'],
   textSubtitles: undefined,
   attachments: false,
-  cover: false,
+  cover: undefined,
   clock: 'free',
   shortestFrame: 1n,
   decodeDurations: false,
@@ -122,7 +125,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     subtitles: ['webvtt'],
     textSubtitles: 'webvtt',
     attachments: false,
-    cover: false,
+    cover: undefined,
   },
   ts: MPEGTS,
   mts: MPEGTS,
@@ -137,7 +140,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     subtitles: [],
     textSubtitles: undefined,
     attachments: false,
-    cover: false,
+    cover: undefined,
     clock: 'rate',
     shortestFrame: 1n,
     decodeDurations: false,
@@ -151,7 +154,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     subtitles: [],
     textSubtitles: undefined,
     attachments: false,
-    cover: false,
+    cover: undefined,
     clock: 'centiseconds',
     // A delay of less than two hundredths is taken for a slow default.
     shortestFrame: 2n,

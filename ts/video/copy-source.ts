@@ -1,7 +1,7 @@
 import type { Stream } from 'node-av';
 import { type Rational, rational } from '../rational.js';
 import type { Av } from './av.js';
-import type { OpenedFile } from './demuxer.js';
+import { type OpenedFile, openFile, readPacket } from './demuxer.js';
 
 /** Where a clock begins that may begin anywhere (MPEG-TS); undefined for others, which begin near 0 on purpose. */
 export function clockStart(av: Av, { format }: OpenedFile): Rational | undefined {
@@ -24,3 +24,18 @@ export const fileMetadata = ({ format }: OpenedFile): Record<string, string> =>
 
 /** What the source says of one of its streams (language, title, …), as far as it holds for the output's stream too. */
 export const streamMetadata = (stream: Stream): Record<string, string> => withoutStale(stream.metadata?.getAll() ?? {});
+
+/** The bytes of a cover picture: the first packet of its stream. Read apart, since they are needed before any other. */
+export async function readCover(av: Av, path: string, index: number): Promise<Buffer | undefined> {
+  const { format } = await openFile(av, path);
+  const packet = new av.Packet();
+  packet.alloc();
+  try {
+    const stream = format.streams[index]!;
+    for (const other of format.streams) other.discard = other.index === index ? av.AVDISCARD_DEFAULT : av.AVDISCARD_ALL;
+    return (await readPacket(format, stream, packet)) < 0 ? undefined : Buffer.from(packet.data ?? []);
+  } finally {
+    packet.free();
+    await format.closeInput();
+  }
+}

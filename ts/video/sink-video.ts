@@ -50,17 +50,21 @@ export async function openVideoSink(path: string, container: Container, options:
       }),
     );
     const stream = muxer.addStream(encoder.context, timeBase);
-    tagVideo(av, stream, options, source?.stream);
+    tagVideo(av, stream, container, options, source?.stream);
     const timeline = new Timeline({
       origin: options.range?.start ?? (source && clockStart(av, source)) ?? ZERO,
       start: options.range?.start,
       end: options.range?.end,
       slow: parseRational(options.slow, 'slow'),
     });
-    const copier =
-      source && opened(await StreamCopier.create(av, source, muxer, { container, timeline, audio: options.audio }));
-    if (source) muxer.metadata = fileMetadata(source);
-    const chapters = source ? chaptersOf(await readChapters(av, options.copyFrom!, source), timeline) : [];
+    let copier: StreamCopier | undefined;
+    let chapters: Chapter[] = [];
+    if (source) {
+      const copy = { path: options.copyFrom!, container, timeline, audio: options.audio };
+      copier = opened(await StreamCopier.create(av, source, muxer, copy));
+      chapters = chaptersOf(await readChapters(av, copy.path, source), timeline);
+      muxer.metadata = fileMetadata(source);
+    }
     await muxer.writeHeader(muxerOptions);
     return new EncodedSink(
       { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, release },
@@ -235,20 +239,25 @@ function splitOptions(muxer: Muxer, options: Readonly<Record<string, string>>) {
 // Names that both have.
 const ENCODER_FIRST = new Set(['flags', 'strict', 'threads']);
 
-function tagVideo(av: Av, { stream }: OutputStream, options: SinkOptions, source: Stream | undefined): void {
+function tagVideo(
+  av: Av,
+  { stream }: OutputStream,
+  container: Container,
+  options: SinkOptions,
+  source: Stream | undefined,
+): void {
   const { info, frameRate } = options;
   stream.sampleAspectRatio = new av.Rational(Number(info.sampleAspect.num), Number(info.sampleAspect.den));
   if (frameRate) stream.avgFrameRate = new av.Rational(Number(frameRate.num), Number(frameRate.den));
+  if (container.hevcTag && stream.codecpar.codecId === av.AV_CODEC_ID_HEVC)
+    stream.codecpar.codecTag = container.hevcTag;
   // The source's own matrix may hold a mirroring that degrees cannot tell.
   const matrix = source?.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
   if (matrix || info.rotation % 360 !== 0) {
     stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, matrix ?? displayMatrix(info.rotation));
   }
-  if (source) {
-    stream.metadata = av.Dictionary.fromObject(streamMetadata(source));
-    stream.disposition = source.disposition;
-  }
-  if (info.alpha && stream.codecpar.codecId === av.AV_CODEC_ID_VP9) {
-    stream.metadata = av.Dictionary.fromObject({ ...(source ? streamMetadata(source) : {}), alpha_mode: '1' });
-  }
+  if (source) stream.disposition = source.disposition;
+  // Without this entry, players do not look for the alpha that lies beside VP9.
+  const alpha = info.alpha && stream.codecpar.codecId === av.AV_CODEC_ID_VP9 ? { alpha_mode: '1' } : {};
+  stream.metadata = av.Dictionary.fromObject({ ...(source && streamMetadata(source)), ...alpha });
 }

@@ -1,10 +1,10 @@
-import type { Packet, Stream } from 'node-av';
+import type { AVCodecID, AVMediaType, CodecParameters, Packet, Stream } from 'node-av';
 import { compare, type Rational, rational, ZERO } from '../rational.js';
 import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
 import { fromTicks, type Timeline } from './clock.js';
 import type { Container, TextSubtitles } from './containers.js';
-import { streamMetadata } from './copy-source.js';
+import { readCover, streamMetadata } from './copy-source.js';
 import type { OpenedFile } from './demuxer.js';
 import type { Muxer, OutputStream, PacketTimes } from './mux.js';
 import { convertSubtitle, isTextSubtitle, subtitleExtradata } from './subtitles.js';
@@ -20,6 +20,8 @@ interface Route {
 }
 
 export interface CopyOptions {
+  /** Of the source. */
+  readonly path: string;
   readonly container: Container;
   readonly timeline: Timeline;
   readonly audio: 'keep' | 'drop' | 'stretch';
@@ -131,7 +133,8 @@ export class StreamCopier {
         if (!input.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC)) {
           return this.#leaveOut(input, codec, 'only one video stream is written');
         }
-        if (container.cover) return this.#copy(input);
+        if (container.cover === 'stream') return this.#copy(input);
+        if (container.cover === 'attachment') return this.#attachCover(input, codec);
         break;
       default:
         // Chapter tracks and the like, which are no content of their own.
@@ -145,6 +148,27 @@ export class StreamCopier {
     const output = this.#muxer.addStream(input.codecpar, step);
     this.#describe(output, input);
     return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
+  }
+
+  /** A cover picture as Matroska wants it: a file named "cover", of which no packet is to come. */
+  async #attachCover(input: Stream, codec: string): Promise<undefined> {
+    const picture = await readCover(this.#av, this.#options.path, input.index);
+    if (!picture) return;
+    const parameters = this.#parameters(this.#av.AVMEDIA_TYPE_ATTACHMENT, input.codecpar.codecId, picture);
+    const output = this.#muxer.addStream(parameters, rational(1));
+    parameters.free();
+    const type = codec === 'mjpeg' ? 'jpeg' : codec;
+    const filename = `cover.${type === 'jpeg' ? 'jpg' : type}`;
+    output.stream.metadata = this.#av.Dictionary.fromObject({ filename, mimetype: `image/${type}` });
+  }
+
+  #parameters(type: AVMediaType, codec: AVCodecID, extradata: Buffer | undefined): CodecParameters {
+    const parameters = new this.#av.CodecParameters();
+    parameters.alloc();
+    parameters.codecType = type;
+    parameters.codecId = codec;
+    parameters.extradata = extradata ?? null;
+    return parameters;
   }
 
   async #transcode(input: Stream, codec: string, encoder: string): Promise<Route> {
@@ -174,15 +198,12 @@ export class StreamCopier {
   #convertText(input: Stream, from: string, to: TextSubtitles): Route {
     const av = this.#av;
     const step = rational(input.timeBase.num, input.timeBase.den);
-    const parameters = new av.CodecParameters();
-    parameters.alloc();
-    parameters.codecType = av.AVMEDIA_TYPE_SUBTITLE;
-    parameters.codecId = {
+    const codecs = {
       mov_text: av.AV_CODEC_ID_MOV_TEXT,
       subrip: av.AV_CODEC_ID_SUBRIP,
       webvtt: av.AV_CODEC_ID_WEBVTT,
-    }[to];
-    parameters.extradata = subtitleExtradata(to) ?? null;
+    };
+    const parameters = this.#parameters(av.AVMEDIA_TYPE_SUBTITLE, codecs[to], subtitleExtradata(to));
     const output = this.#muxer.addStream(parameters, step);
     parameters.free();
     this.#describe(output, input);
@@ -215,7 +236,7 @@ export class StreamCopier {
     while (!this.#ended) {
       const result = await this.#source.format.readFrame(this.#packet);
       if (result === av.AVERROR_EOF) break;
-      checkAv(av, result, 'VIDEO_UNREADABLE', `${this.#source.format.url ?? 'The source'} could not be read`);
+      checkAv(av, result, 'VIDEO_UNREADABLE', `${this.#options.path} could not be read`);
       const route = this.#routes.get(this.#packet.streamIndex);
       const times = route && this.#times(route);
       if (route && times) {
