@@ -31,11 +31,27 @@ function writeClip(path, frames) {
   closeSync(file);
 }
 
+// Peaks of the job's process and of the one that runs the model, from the kernel's own account of each.
 const JOB = `
+  import { readdirSync, readFileSync } from 'node:fs';
+  import { interpolateVideo } from 'flavr/video';
   const [input, output] = process.argv.slice(1);
-  const { interpolateVideo } = await import('flavr/video');
+  const peaks = new Map();
+  const field = (pid, name) => Number(readFileSync('/proc/' + pid + '/status', 'utf8').match(name)[1]);
+  const watch = () => {
+    for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) {
+      try {
+        if (Number(pid) === process.pid || field(pid, /PPid:\\s+([0-9]+)/) === process.pid) {
+          peaks.set(pid, field(pid, /VmHWM:\\s+([0-9]+)/));
+        }
+      } catch {} // It ended meanwhile.
+    }
+  };
+  const timer = setInterval(watch, 100);
   const { framesOut } = await interpolateVideo(input, output, { k: 2 });
-  console.log(JSON.stringify({ framesOut, kilobytes: process.resourceUsage().maxRSS }));
+  clearInterval(timer);
+  watch();
+  console.log(JSON.stringify({ framesOut, kilobytes: [...peaks.values()].reduce((a, b) => a + b) }));
 `;
 
 const folder = mkdtempSync(join(tmpdir(), 'flavr-length-'));
