@@ -14,12 +14,14 @@ const BAR_CELLS = 24;
 export class ProgressLine {
   readonly #stream: ProgressStream;
   readonly #now: () => number;
-  #lastPlain = Number.NEGATIVE_INFINITY;
+  // The first plain line comes after an interval too: a short job needs none.
+  #lastPlain: number;
   #drawn = false;
 
   constructor(stream: ProgressStream, now: () => number = Date.now) {
     this.#stream = stream;
     this.#now = now;
+    this.#lastPlain = now();
   }
 
   update(progress: VideoProgress): void {

@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { packageRoot } from '../../ts/package.js';
+
+const run = promisify(execFile);
+const root = packageRoot();
+
+// A user's environment: no settings of the npm that started this test, nor a machine's own nodedir.
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?!config_cache)/i.test(name)));
+
+let folder: string;
+let tarball: string;
+let files: string[];
+let sample: string;
+
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'flavr-pack-'));
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, env });
+  // `prepare` prints its own lines before npm's document, which is a list or a record by npm's version.
+  const document = JSON.parse(stdout.slice(stdout.search(/^[[{]\s*$/m)));
+  const packed = (Array.isArray(document) ? document[0] : Object.values(document)[0]) as {
+    filename: string;
+    files: { path: string }[];
+  };
+  tarball = join(folder, packed.filename);
+  sample = join(folder, 'node_modules', 'flavr', 'samples', 'bunny.mp4');
+  files = packed.files.map(({ path }) => path);
+});
+
+test.after(() => rm(folder, { recursive: true, force: true }));
+
+test('the tarball holds what users need and nothing else', () => {
+  const stray = files.filter(
+    (path) => !/^(dist|models|samples|prebuilds)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(path),
+  );
+  assert.equal(stray, []);
+  for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'LICENSE', 'README.md']) {
+    assert.ok(files.includes(path), `${path} is missing`);
+  }
+});
+
+test('installed with its peers and no scripts, it runs the main job with no network', async () => {
+  await writeFile(join(folder, 'package.json'), '{ "private": true }');
+  const { devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const peers = ['onnxruntime-node', 'node-av', 'sharp'].map((peer) => `${peer}@${devDependencies[peer]}`);
+  await run('npm', ['install', '--ignore-scripts', tarball, ...peers], { cwd: folder, env });
+  const cli = join(folder, 'node_modules', '.bin', 'flavr');
+  const words = ['interpolate', sample, '-o', 'out.mp4', '--json'];
+  const job = [cli, ...words, '--duration', '0.4'];
+  const offline = await run('unshare', ['-rn', 'true']).then(
+    () => ['unshare', '-rn', ...job],
+    () => {
+      console.log('NOTE the network was not cut: unshare is not permitted here');
+      return job;
+    },
+  );
+  const { stdout } = await run(offline[0]!, offline.slice(1), { cwd: folder, env });
+  const summary = JSON.parse(stdout);
+  assert.is(summary.framesIn, 10);
+  assert.is(summary.framesOut, 19);
+});
+
+const readme = await readFile(join(root, 'README.md'), 'utf8');
+const examples = [...readme.matchAll(/^```js run\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+
+test('the README shows a whole video, frames in memory, and a stream', () => {
+  assert.is(examples.length, 3);
+});
+
+examples.forEach((code, i) => {
+  test(`example ${i + 1} of the README runs as it stands`, async () => {
+    await cp(join(root, 'samples'), join(folder, 'samples'), { recursive: true });
+    await writeFile(join(folder, `example-${i}.mjs`), code);
+    const { stdout } = await run(process.execPath, [`example-${i}.mjs`], { cwd: folder, env });
+    assert.ok(stdout.length > 0);
+  });
+});
+
+test('every relative link of the README leads somewhere', async () => {
+  for (const [, target] of readme.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+    await readFile(join(root, target!));
+  }
+});
+
+test('without its peers, the command says which package to install', async () => {
+  await run('npm', ['uninstall', '--ignore-scripts', 'node-av'], { cwd: folder, env });
+  const cli = join(folder, 'node_modules', '.bin', 'flavr');
+  const failure = await run(cli, ['interpolate', sample, '-o', 'missing.mp4'], { cwd: folder, env }).catch(
+    (error) => error,
+  );
+  assert.is(failure.code, 1);
+  assert.match(failure.stderr, /^flavr: PEER_MISSING: .*npm install --ignore-scripts node-av\n$/m);
+});
+
+test.run();

@@ -1,0 +1,135 @@
+import { toNumber } from '../rational.js';
+import { interpolateVideo } from '../video/index.js';
+import type { VideoSummary } from '../video/options.js';
+import { type CommandContext, defineCommand } from './command.js';
+import { ProgressLine } from './progress.js';
+import {
+  BACKENDS,
+  choiceOption,
+  integerOption,
+  keyValueOption,
+  numberOption,
+  PRECISIONS,
+  rateOption,
+  requiredOption,
+  thresholdOption,
+  timeOption,
+} from './values.js';
+
+const OPTIONS = {
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'OUT',
+    help: 'the file (or, for images, the folder) to write; its extension chooses the container',
+  },
+  k: {
+    type: 'string',
+    short: 'k',
+    value: 'N',
+    help: "divide every gap in N: (frames-1)*N + 1 frames in the same time (default: the model's factor)",
+  },
+  fps: { type: 'string', value: 'R', help: 'a constant target rate instead, such as 60 or 60000/1001' },
+  slow: { type: 'string', value: 'N', help: 'slow motion instead: keep the rate, stretch time by N' },
+  audio: { type: 'string', value: 'drop|stretch', help: 'with --slow, what becomes of the sound (default: drop)' },
+  model: {
+    type: 'string',
+    value: 'M',
+    help: 'a bundled model or a checkpoint: .pth, .pt, .safetensors, .onnx (default: mini-2x)',
+  },
+  engine: { type: 'string', value: 'FILE', help: 'an engine written by flavr build, in place of a model' },
+  backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
+  device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
+  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
+  threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
+  codec: { type: 'string', value: 'NAME', help: "FFmpeg's encoder name, such as libx265 (default: by container)" },
+  crf: { type: 'string', value: 'N', help: 'quality of encoders that have one: lower is better and larger' },
+  'encoder-option': {
+    type: 'string',
+    value: 'K=V',
+    multiple: true,
+    help: 'an option of the encoder, such as preset=slow; may be repeated',
+  },
+  'scene-threshold': {
+    type: 'string',
+    value: 'X|off',
+    help: 'how different two frames must be to be a cut, from 0 to 1, or off',
+  },
+  start: { type: 'string', value: 'T', help: 'begin at this time: 12.5 or 1:02.5' },
+  duration: { type: 'string', value: 'T', help: 'take this much of the source' },
+  'input-fps': {
+    type: 'string',
+    value: 'R',
+    help: "ignore the source's timestamps; the rate of a folder of images (default there: 24)",
+  },
+  deinterlace: { type: 'boolean', help: 'deinterlace the source first' },
+  'force-8bit': { type: 'boolean', help: 'take an HDR source all the same, reduced to 8 bits' },
+  overwrite: { type: 'boolean', help: 'replace an existing output' },
+} as const;
+
+/** `flavr interpolate`: the main job. */
+export const interpolate = defineCommand({
+  name: 'interpolate',
+  summary: 'make a video smoother, raise its rate, or slow it down',
+  positionals: ['IN'],
+  options: OPTIONS,
+  example: 'flavr interpolate holiday.mp4 -o smooth.mp4 -k 2',
+  run,
+});
+
+async function run(context: CommandContext<typeof OPTIONS>): Promise<VideoSummary> {
+  const { options } = context;
+  const line = new ProgressLine(process.stderr);
+  try {
+    const summary = await interpolateVideo(context.positionals[0]!, requiredOption('-o', options.output), {
+      k: integerOption('-k', options.k, 1, 4096),
+      fps: rateOption('--fps', options.fps),
+      slow: integerOption('--slow', options.slow, 1, 4096),
+      audio: choiceOption('--audio', options.audio, ['drop', 'stretch']),
+      model: options.model,
+      engine: options.engine,
+      backend: choiceOption('--backend', options.backend, BACKENDS),
+      device: integerOption('--device', options.device, 0, 255),
+      precision: choiceOption('--precision', options.precision, PRECISIONS),
+      threads: integerOption('--threads', options.threads, 1, 1024),
+      codec: options.codec,
+      crf: numberOption('--crf', options.crf, 0, 63),
+      encoderOptions: keyValueOption('--encoder-option', options['encoder-option']),
+      sceneThreshold: thresholdOption('--scene-threshold', options['scene-threshold']),
+      start: timeOption('--start', options.start),
+      duration: timeOption('--duration', options.duration),
+      inputFps: rateOption('--input-fps', options['input-fps']),
+      deinterlace: options.deinterlace,
+      force8bit: options['force-8bit'],
+      overwrite: options.overwrite,
+      signal: context.signal,
+      onProgress: (progress) => line.update(progress),
+      onPrepare: ({ stage, fraction }) =>
+        line.show(fraction === undefined ? stage : `${stage} ${Math.round(fraction * 100)}%`),
+      onWarning: (warning) => {
+        line.clear();
+        context.note(`flavr: warning: ${warning}`);
+      },
+    });
+    line.clear();
+    for (const text of summaryLines(summary)) context.print(text);
+    return summary;
+  } finally {
+    line.clear();
+  }
+}
+
+/** The closing lines of a run, for people. */
+export function summaryLines(summary: VideoSummary): string[] {
+  const { framesIn, framesOut, cuts, windows, seconds } = summary;
+  const duration = toNumber(summary.duration).toFixed(2);
+  return [
+    `${summary.output}: ${framesOut} frames from ${framesIn}, ${summary.width}x${summary.height}, ${duration} s`,
+    `${windows} windows of ${summary.model} on ${summary.backend} in ${seconds.toFixed(1)} s (${(framesOut / seconds).toFixed(1)} frames/s)`,
+    cuts.length === 0
+      ? 'no cuts'
+      : `${count(cuts.length, 'cut')} at ${cuts.map((time) => toNumber(time).toFixed(2)).join(', ')} s`,
+  ];
+}
+
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
