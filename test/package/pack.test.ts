@@ -39,7 +39,15 @@ test('the tarball holds what users need and nothing else', () => {
     (path) => !/^(dist|models|samples|prebuilds)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(path),
   );
   assert.equal(stray, []);
-  for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'LICENSE', 'README.md']) {
+  for (const path of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli/main.js',
+    'samples/bunny.mp4',
+    'models/mini-2x.safetensors',
+    'LICENSE',
+    'README.md',
+  ]) {
     assert.ok(files.includes(path), `${path} is missing`);
   }
 });
