@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseRational, rational, toNumber } from '../../ts/rational.js';
+import { add, parseRational, rational, toNumber } from '../../ts/rational.js';
 import { openSource } from '../../ts/video/source.js';
 import { makeVideo, paintNoise, temporaryFolder } from './make-video.js';
 import { failure, greyOf, read, times } from './read-video.js';
@@ -117,21 +117,25 @@ test('a range beyond the end is refused, saying where the end is', async () => {
   assert.match(message, /start \(7 s\) lies behind the last frame of .*short\.mp4, which is 0\.20 s long/);
 });
 
-test('a range is exact in a file whose clock does not start at 0 and that has no index', async () => {
+test('a range is exact in a file with B-frames, no index and a clock that does not start at 0', async () => {
   const path = await makeVideo(at('offset.ts'), {
     frames: Array.from({ length: 100 }, (_, i) => i + 35),
-    encoderOptions: { g: '25' },
+    encoderOptions: { g: '25', bf: '3' },
   });
-  const whole = await read(path);
-  const origin = whole.frames[0]!.time;
+  const whole = (await read(path)).frames;
+  const origin = whole[0]!.time;
   assert.ok(origin.num > 0n);
-  const { source, frames } = await read(path, { start: seconds(2), duration: seconds(1) });
-  assert.equal(times(frames), times(whole.frames.slice(50, 75)));
-  assert.equal(
-    frames.map(({ data }) => data[0]),
-    whole.frames.slice(50, 75).map(({ data }) => data[0]),
-  );
-  assert.equal(source.range?.start, frames[0]!.time);
+  for (const first of [1, 24, 25, 26, 77, 99]) {
+    const start = rational(first, 25);
+    const { source, frames } = await read(path, { start, duration: seconds(0.2) });
+    const expected = whole.slice(first, first + 5);
+    assert.equal(times(frames), times(expected));
+    assert.equal(
+      frames.map(({ data }) => data[0]),
+      expected.map(({ data }) => data[0]),
+    );
+    assert.equal(source.range, { start: expected[0]!.time, end: add(origin, add(start, seconds(0.2))) });
+  }
 });
 
 test('a stream without timestamps is counted, with a warning', async () => {

@@ -212,25 +212,27 @@ export class FileVideo implements RawVideo {
     if (sent < 0 && !this.#draining) this.#damaged += 1;
   }
 
-  /** Goes to where decoding leads to a frame at or before `time`, which may take several attempts in formats without an index. */
+  /**
+   * Goes to where decoding leads to a frame at or before `time`. Formats without an index may land behind it; then it is
+   * tried from further and further back, at last from well before the first frame.
+   */
   async #seek(time: Rational): Promise<void> {
-    const timeBase = fromAvRational(this.#file.stream.timeBase);
+    const { format, stream } = this.#file;
+    const timeBase = fromAvRational(stream.timeBase);
     if (!this.#origin || !timeBase || compare(time, this.#origin) <= 0) return;
     for (let back = 0; ; back = back * 2 || 1) {
-      const wanted = subtract(time, rational(back));
-      const target: Rational = compare(wanted, this.#origin) > 0 ? wanted : this.#origin;
+      const target = subtract(time, rational(back));
       const ticks = divide(target, timeBase);
-      const { format, stream } = this.#file;
-      const sought = await this.#call(() =>
-        format.seekFrame(stream.index, ticks.num / ticks.den, this.#av.AVSEEK_FLAG_BACKWARD),
-      );
+      const flag = this.#av.AVSEEK_FLAG_BACKWARD;
+      const sought = await this.#call(() => format.seekFrame(stream.index, ticks.num / ticks.den, flag));
       // Where seeking is impossible, everything up to `time` is decoded and passed over.
       if (sought < 0 && back === 0) return;
       this.#codec.flushBuffers();
       this.#draining = false;
       this.#held = await this.#decode();
       const reached = this.#held && this.#frameTime();
-      if ((reached && compare(reached, time) <= 0) || target === this.#origin) return;
+      if (reached && compare(reached, time) <= 0) return;
+      if (compare(add(target, rational(1)), this.#origin) <= 0) return;
     }
   }
 
