@@ -187,6 +187,23 @@ test('keeps a cover picture, as a stream in MP4 and as an attached file in Matro
     await file.close();
   }));
 
+test('shows a subtitle that reaches into the range from its start on, and none beyond its end', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await buildSource(source, { muxer: 'matroska', audio: [{ encoder: 'aac' }], subtitles: [SUBRIP] });
+    const start = rational(2, 5);
+    const range = { start, end: rational(6, 5) };
+    const file = await rewrite(join(folder, 'out.mkv'), source, { range }, evenTimes(20, RATE, start));
+    assert.equal(
+      file.of('subtitle')[0]!.packets.map(({ pts, duration }) => [toNumber(pts), toNumber(duration)]),
+      [
+        [0, 0.3],
+        [0.6, 0.2],
+      ],
+    );
+    await file.close();
+  }));
+
 test('converts text subtitles where the container has another form', () =>
   withFolder(async (folder) => {
     const source = join(folder, 'in.mkv');

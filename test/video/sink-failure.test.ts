@@ -139,7 +139,9 @@ test('refuses what cannot be encoded, before anything is written', () =>
     await rejects(open('out.mp4', { encoderOptions: { pix_fmt: 'pal8' } }), 'BAD_ARGUMENT', /yuv420p/);
     await rejects(open('out.avi', { crf: 20 }), 'BAD_ARGUMENT', /crf/);
     await rejects(open('out.mp4', { copyFrom: join(folder, 'none.mp4') }), 'VIDEO_UNREADABLE');
-    await rejects(open('out.webm', { codec: 'libx264' }), 'VIDEO_UNWRITABLE');
+    await rejects(open('out.webm', { codec: 'libx264' }), 'VIDEO_UNSUPPORTED', /webm file cannot hold .*h264/);
+    await rejects(open('out.mp4', { slow: 2 }), 'BAD_ARGUMENT', /sound/);
+    await rejects(open('out.mp4', { slow: 0, audio: 'drop' }), 'BAD_ARGUMENT', /above 0/);
     await rejects(open('out', { codec: 'tiff' }), 'VIDEO_UNSUPPORTED', /png/);
     await rejects(open('out', { codec: 'jpeg', encoderOptions: { quality: 'high' } }), 'BAD_ARGUMENT', /quality/);
     assert.equal(await readdir(folder), []);

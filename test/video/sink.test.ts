@@ -63,6 +63,32 @@ test('keeps a variable rate exactly, to the tick of the stated step', () =>
     await file.close();
   }));
 
+// Long gaps before short ones and the other way round: with frames out of order, decode times then lie far from what is
+// shown, and the lengths that MP4 keeps of both must still be right.
+for (const times of [
+  [0, 5000, 10_000, 15_000, 15_040, 15_080, 15_120, 15_160, 15_200, 15_240],
+  [0, 40, 80, 120, 160, 5000, 10_000, 15_000],
+  [1000, 1040, 1080, 9000],
+]) {
+  test(`keeps the length of a very uneven video (${times.join(', ')} ms)`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'out.mp4');
+      const sink = await openSink(path, sinkOptions({ frameRate: undefined, timeBase: rational(1, 1000) }));
+      const exact = times.map((time) => rational(time, 1000));
+      await writeFrames(sink, videoInfo(), exact, rational(1, 10));
+      await sink.finish();
+      const file = await demux(path);
+      const end = times.at(-1)! + 100;
+      assert.is(length(file.video.stream), seconds(rational(end - times[0]!, 1000)));
+      assert.is(Number(file.input.duration + file.input.startTime) / 1000, end);
+      await file.close();
+      assert.equal(
+        (await decodeVideo(path)).map(({ pts }) => toMilliseconds(pts)),
+        times,
+      );
+    }));
+}
+
 test('rounds each time to the nearest millisecond in Matroska, so that nothing drifts', () =>
   withFolder(async (folder) => {
     const path = join(folder, 'out.mkv');

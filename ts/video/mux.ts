@@ -1,5 +1,5 @@
 import type { CodecContext, CodecParameters, FormatContext, Packet, Stream } from 'node-av';
-import { throwIfAborted } from '../errors.js';
+import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, type Rational, rational } from '../rational.js';
 import { type Av, avError } from './av.js';
 import { ticksPerSecond, toTicks } from './clock.js';
@@ -26,6 +26,7 @@ export class Muxer {
   readonly #av: Av;
   readonly #context: FormatContext;
   readonly #file: OutputFile;
+  readonly #muxer: string;
   readonly #signal: AbortSignal;
   readonly #steps: Rational[] = [];
   #open = false;
@@ -36,6 +37,7 @@ export class Muxer {
     this.#av = av;
     this.#signal = signal;
     this.#file = file;
+    this.#muxer = muxer;
     this.#context = new av.FormatContext();
     this.#check(this.#context.allocOutputContext2(null, muxer, file.temporary));
   }
@@ -70,7 +72,15 @@ export class Muxer {
     this.#check(await this.#context.openOutput());
     this.#open = true;
     const settings = { ...this.#clockOptions(), ...options };
-    this.#check(await this.#context.writeHeader(this.#av.Dictionary.fromObject(settings)));
+    const result = await this.#context.writeHeader(this.#av.Dictionary.fromObject(settings));
+    if (result === this.#av.AVERROR_EINVAL || result === this.#av.AVERROR_PATCHWELCOME) {
+      const codecs = this.#context.streams.map(({ codecpar }) => this.#av.avGetCodecName(codecpar.codecId));
+      throw new FlavrError(
+        'VIDEO_UNSUPPORTED',
+        `A ${this.#muxer} file cannot hold these streams with these options: ${codecs.join(', ')}. Choose another codec or container.`,
+      );
+    }
+    this.#check(result);
     this.#headerWritten = true;
   }
 

@@ -21,6 +21,7 @@ const CENTISECOND = rational(1, 100);
 /** A file of one of the containers of `CONTAINERS`: the frames encoded, the source's other streams beside them. */
 export async function openVideoSink(path: string, container: Container, options: SinkOptions): Promise<VideoSink> {
   const codec = options.codec ?? defaultEncoder(path, container, options);
+  const slow = slowFactor(options);
   const av = await loadAv();
   const stop = createStop(options.signal);
   throwIfAborted(stop.signal);
@@ -38,7 +39,7 @@ export async function openVideoSink(path: string, container: Container, options:
     if (source) opened({ close: () => source.format.closeInput() });
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
     const { encoderOptions, muxerOptions } = splitOptions(muxer, options.encoderOptions);
-    const timeBase = chooseTimeBase(container, options, source?.stream);
+    const timeBase = chooseTimeBase(container, options, slow, source?.stream);
     const { frameRate } = options;
     if (frameRate && compare(frameRate, divide(ONE, multiply(timeBase, rational(container.shortestFrame)))) > 0) {
       throw tooFast(path, container, timeBase, `${toNumber(frameRate)} are asked for`);
@@ -55,7 +56,7 @@ export async function openVideoSink(path: string, container: Container, options:
       origin: options.range?.start ?? (source && clockStart(av, source)) ?? ZERO,
       start: options.range?.start,
       end: options.range?.end,
-      slow: parseRational(options.slow, 'slow'),
+      slow,
     });
     let copier: StreamCopier | undefined;
     let chapters: Chapter[] = [];
@@ -134,10 +135,7 @@ class EncodedSink extends SerialSink {
   protected async complete(): Promise<void> {
     const { file, muxer, encoder, copier, container, release } = this.#parts;
     await encoder.flush((packet) => this.#emit(packet));
-    if (this.#held && this.#first && container.decodeDurations) {
-      const { pts, dts } = this.#first;
-      this.#held.duration = this.#end - pts - (this.#held.dts - dts);
-    }
+    if (this.#held && this.#first && container.decodeDurations) this.#closeDecodeTimes(this.#held, this.#first);
     // GIF states each frame's delay itself; the last one's would be the one before it.
     if (this.#lastPts !== undefined && container.muxer === 'gif') {
       const delay = Number(this.#end - this.#lastPts);
@@ -156,6 +154,17 @@ class EncodedSink extends SerialSink {
     this.#held?.free();
     await this.#parts.release();
     await this.#parts.file.discard();
+  }
+
+  // The stream's length, where only distances between decode times are stored, is their sum and one duration; it must
+  // come to the length of what is shown. No packet may seem to be shown beyond the end, which is stated apart.
+  #closeDecodeTimes(last: Packet, first: { pts: bigint; dts: bigint }): void {
+    const decodeEnd = this.#end - (first.pts - first.dts);
+    const missing = decodeEnd - last.dts;
+    const longest = this.#end - last.pts;
+    if (missing > last.duration) last.duration = missing;
+    if (last.duration > longest) last.duration = longest;
+    if (last.dts < decodeEnd - last.duration) last.dts = decodeEnd - last.duration;
   }
 
   async #writeChapters(): Promise<void> {
@@ -195,6 +204,15 @@ class EncodedSink extends SerialSink {
   }
 }
 
+function slowFactor({ slow, audio }: SinkOptions): Rational {
+  const factor = parseRational(slow, 'slow');
+  if (compare(factor, ZERO) <= 0) throw new FlavrError('BAD_ARGUMENT', `slow must be above 0; got ${slow}.`);
+  if (slow !== 1 && audio === 'keep') {
+    throw new FlavrError('BAD_ARGUMENT', 'In slow motion the sound cannot stay as it is: drop it or stretch it.');
+  }
+  return factor;
+}
+
 function tooFast(path: string, { shortestFrame }: Container, timeBase: Rational, what: string): FlavrError {
   const limit = toNumber(divide(ONE, multiply(timeBase, rational(shortestFrame))));
   return new FlavrError(
@@ -213,12 +231,16 @@ function defaultEncoder(path: string, container: Container, { info }: SinkOption
 }
 
 // Every time that is known to come must be a whole number of ticks; what is not known is rounded to the nearest.
-function chooseTimeBase(container: Container, options: SinkOptions, video: Stream | undefined): Rational {
+function chooseTimeBase(
+  container: Container,
+  options: SinkOptions,
+  slow: Rational,
+  video: Stream | undefined,
+): Rational {
   const { frameRate, info } = options;
   const frame = frameRate && divide(ONE, frameRate);
   if (container.clock === 'centiseconds') return CENTISECOND;
   if (container.clock === 'rate' && frame) return frame;
-  const slow = parseRational(options.slow, 'slow');
   const source = info.timeBase ?? (video && fromAvRational(video.timeBase));
   const start = options.range?.start;
   const steps = [options.timeBase, frame, source && multiply(source, slow), start && multiply(start, slow)];

@@ -1,5 +1,5 @@
 import type { AVCodecID, AVMediaType, CodecParameters, Packet, Stream } from 'node-av';
-import { compare, type Rational, rational, ZERO } from '../rational.js';
+import { add, compare, type Rational, rational, subtract, ZERO } from '../rational.js';
 import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
 import { fromTicks, type Timeline } from './clock.js';
@@ -8,6 +8,10 @@ import { readCover, streamMetadata } from './copy-source.js';
 import type { OpenedFile } from './demuxer.js';
 import type { Muxer, OutputStream, PacketTimes } from './mux.js';
 import { convertSubtitle, isTextSubtitle, subtitleExtradata } from './subtitles.js';
+
+const ONE = rational(1);
+// How long before the range's start a subtitle may begin that is still shown then.
+const LONGEST_SUBTITLE = rational(30);
 
 /** The way of one source stream's packets to the file. */
 interface Route {
@@ -94,6 +98,11 @@ export class StreamCopier {
     this.#packet.free();
   }
 
+  get #stretches(): boolean {
+    const { audio, timeline } = this.#options;
+    return audio === 'stretch' && compare(timeline.slow, ONE) !== 0;
+  }
+
   async #addRoutes(): Promise<void> {
     const { format, stream: video } = this.#source;
     for (const stream of format.streams) {
@@ -103,9 +112,11 @@ export class StreamCopier {
     }
     this.#ended = this.#routes.size === 0;
     const { start } = this.#options.timeline;
-    if (this.#ended || !start || compare(start, ZERO) <= 0) return;
+    if (this.#ended || !start) return;
     // A file that cannot seek is read from its beginning instead.
-    await format.seekFrame(-1, (start.num * 1_000_000n) / start.den, this.#av.AVSEEK_FLAG_BACKWARD);
+    const target = subtract(start, LONGEST_SUBTITLE);
+    if (compare(target, ZERO) <= 0) return;
+    await format.seekFrame(-1, (target.num * 1_000_000n) / target.den, this.#av.AVSEEK_FLAG_BACKWARD);
   }
 
   async #route(input: Stream): Promise<Route | undefined> {
@@ -116,7 +127,7 @@ export class StreamCopier {
     switch (codecpar.codecType) {
       case av.AVMEDIA_TYPE_AUDIO:
         if (audio === 'drop') return undefined;
-        if (audio === 'keep' && (container.audio === 'any' || container.audio.includes(codec)))
+        if (!this.#stretches && (container.audio === 'any' || container.audio.includes(codec)))
           return this.#copy(input);
         if (container.audioEncoder) return this.#transcode(input, codec, container.audioEncoder);
         break;
@@ -127,8 +138,10 @@ export class StreamCopier {
         }
         break;
       case av.AVMEDIA_TYPE_ATTACHMENT:
-        if (container.attachments) return this.#copy(input);
-        break;
+        if (!container.attachments) break;
+        // Its content is in the stream's description; no packet is to come.
+        this.#copy(input);
+        return undefined;
       case av.AVMEDIA_TYPE_VIDEO:
         if (!input.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC)) {
           return this.#leaveOut(input, codec, 'only one video stream is written');
@@ -172,8 +185,8 @@ export class StreamCopier {
   }
 
   async #transcode(input: Stream, codec: string, encoder: string): Promise<Route> {
-    const { container, timeline, audio } = this.#options;
-    if (audio === 'keep') {
+    const { container, timeline } = this.#options;
+    if (!this.#stretches) {
       this.#warnings.push(
         `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: a ${container.muxer} file cannot hold it.`,
       );
@@ -240,14 +253,21 @@ export class StreamCopier {
       const route = this.#routes.get(this.#packet.streamIndex);
       const times = route && this.#times(route);
       if (route && times) {
-        if (timeline.isPastEnd(times.pts)) this.#done.add(route);
-        else if (!timeline.isBeforeStart(times.pts)) return { route, times: toOutput(times, timeline) };
+        const kept = this.#isSubtitle(route) ? clip(times, timeline) : times;
+        if (timeline.isPastEnd(kept.pts)) this.#done.add(route);
+        else if (!timeline.isBeforeStart(kept.pts)) return { route, times: toOutput(kept, timeline) };
       }
       this.#packet.unref();
-      if (this.#done.size === this.#routes.size) break;
+      // Subtitles are too sparse to tell where the range's end has been passed.
+      const sounds = [...this.#routes.values()].filter((candidate) => !this.#isSubtitle(candidate));
+      if (sounds.length > 0 && sounds.every((sound) => this.#done.has(sound))) break;
     }
     this.#ended = true;
     return undefined;
+  }
+
+  #isSubtitle(route: Route): boolean {
+    return route.input.codecpar.codecType === this.#av.AVMEDIA_TYPE_SUBTITLE;
   }
 
   #times(route: Route): PacketTimes | undefined {
@@ -264,6 +284,14 @@ export class StreamCopier {
       duration: fromTicks(duration, route.step),
     };
   }
+}
+
+/** A subtitle that is on screen at an end of the range is shown for as long as it is within. */
+function clip({ pts, dts, duration }: PacketTimes, { start, end }: Timeline): PacketTimes {
+  const until = add(pts, duration);
+  const from = start && compare(pts, start) < 0 && compare(until, start) > 0 ? start : pts;
+  const to = end && compare(until, end) > 0 ? end : until;
+  return { pts: from, dts: from === pts ? dts : from, duration: subtract(to, from) };
 }
 
 function toOutput(times: PacketTimes, timeline: Timeline): PacketTimes {
