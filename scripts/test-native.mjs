@@ -1,38 +1,18 @@
 // Builds and runs the C++ tests of the engine layer on the simulated device, in one or more flavours.
 // Usage: node scripts/test-native.mjs [plain|address|thread …] [--runs N] [--seed N] [TEXT of a test's name]
-// Without a flavour: all of them. Builds lie in native/build/test-FLAVOUR, apart from what is shipped.
+// Without a flavour: all of them.
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const native = join(dirname(dirname(fileURLToPath(import.meta.url))), 'native');
-const SANITIZERS = { plain: '', address: 'address,undefined', thread: 'thread' };
+import { buildNativeTest, FLAVOURS } from './native-tests.mjs';
 
 const args = process.argv.slice(2);
-const named = args.filter((arg) => arg in SANITIZERS);
-const rest = args.filter((arg) => !(arg in SANITIZERS));
+const named = args.filter((arg) => arg in FLAVOURS);
+const rest = args.filter((arg) => !(arg in FLAVOURS));
 
-function run(command, commandArgs, quiet) {
-  const { status, error, stdout } = spawnSync(command, commandArgs, {
-    stdio: quiet ? ['ignore', 'pipe', 'inherit'] : 'inherit',
-    encoding: 'utf8',
-    env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
-  });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (status === 0) return true;
-  if (quiet) console.error(stdout);
-  return false;
-}
-
-function test(flavour) {
-  const build = join(native, 'build', `test-${flavour}`);
+for (const flavour of named.length > 0 ? named : Object.keys(FLAVOURS)) {
   console.log(`== ${flavour}`);
-  return (
-    run('cmake', ['-S', join(native, 'test'), '-B', build, `-DFLAVR_SANITIZE=${SANITIZERS[flavour]}`], true) &&
-    run('cmake', ['--build', build, '--parallel', '2'], true) &&
-    run(join(build, 'engine_test'), rest, false)
-  );
+  const { status } = spawnSync(await buildNativeTest(flavour, 'engine_test'), rest, {
+    stdio: 'inherit',
+    env: { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' },
+  });
+  if (status !== 0) process.exitCode = 1;
 }
-
-const passed = (named.length > 0 ? named : Object.keys(SANITIZERS)).map(test);
-process.exitCode = passed.every(Boolean) ? 0 : 1;

@@ -67,10 +67,81 @@ export interface NativeBuild {
   cancel(): void;
 }
 
+/** A serialized engine. The bytes must stay as they are until they are loaded. */
+export interface NativePlan {
+  readonly plan: Uint8Array;
+  /** A file for kernels that TensorRT-RTX compiles on the device; empty: none. */
+  readonly kernelCache: string;
+}
+
+export interface NativeSessionRequest {
+  readonly family: 'tensorrt' | 'tensorrt-rtx';
+  /** Path of the library that the engines are for. */
+  readonly library: string;
+  readonly device: number;
+  /** One per factor. */
+  readonly plans: readonly NativePlan[];
+  readonly width: number;
+  readonly height: number;
+  /** Bytes from one row of a host frame to the next. */
+  readonly stride: number;
+  /** Windows in one run of the engines. */
+  readonly batch: number;
+  readonly inFlight: number;
+  /** Frames of device memory taken at once; lanes beyond it take more when they are first used. */
+  readonly ringFrames: number;
+  /** Pinned blocks that may be in the caller's hands. */
+  readonly lendableFrames: number;
+  readonly graphs: boolean;
+}
+
+export interface NativeSessionStats {
+  readonly windows: number;
+  readonly batches: number;
+  readonly hostCopiesIn: number;
+  readonly hostCopiesOut: number;
+  readonly gathers: number;
+  readonly graphs: number;
+  readonly graphsFailed: boolean;
+  readonly framesPooled: number;
+  readonly framesLent: number;
+  readonly inferMs: number;
+  readonly deviceBytes: number;
+  readonly pinnedBytes: number;
+}
+
+/** Lanes are numbers from 1, slots numbers within their lane. Functions only hand over: none waits for the device. */
+export interface NativeSession {
+  prepare(plans: readonly NativePlan[]): Promise<void>;
+  openLane(capacity: number): number;
+  closeLane(lane: number): void;
+  upload(lane: number, frame: Uint8Array, copy: boolean): number;
+  free(lane: number, slot: number): void;
+  /**
+   * @param slots pairs of lane and slot, 2C for each window.
+   * @param keep for each window the lane in which its outputs stay, or 0; their slots come back as `kept`, in order.
+   */
+  infer(
+    factor: number,
+    slots: Uint32Array,
+    keep: Uint32Array,
+  ): Promise<{ readonly frames: readonly Uint8Array[]; readonly kept: readonly number[] }>;
+  /** Undefined if no pinned block can be spared. */
+  allocFrame(): Uint8Array | undefined;
+  stats(): NativeSessionStats;
+  /** Finishes what was handed over. Once. */
+  close(): Promise<void>;
+  /** For the end of the process: stops what was not enqueued, waits for the rest, frees everything. Promises stay open. */
+  shutDown(): void;
+}
+
 /** Everything the addon exports. Arguments are checked by the callers in ts/; failures go through `nativeError`. */
 export interface NativeAddon {
   probe(libraries: readonly string[]): Promise<NativeProbe>;
   build(request: NativeBuildRequest, onProgress: (fraction: number, phase: string) => void): NativeBuild;
+  openSession(request: NativeSessionRequest): Promise<NativeSession>;
+  /** Gives the memory of a frame that a session lent back, and detaches its buffer; no effect on any other. */
+  releaseFrame(frame: Uint8Array): void;
 }
 
 type Loaded = { readonly addon: NativeAddon; readonly path: string } | { readonly problem: string };

@@ -1,23 +1,10 @@
-// The addon's whole JavaScript surface; ts/native.ts types it.
+// The addon's entry. Nothing else may be in this file: the addon of the tests has an entry of its own.
 #include <napi.h>
 
-#include "binding/build.h"
-#include "binding/environment.h"
-#include "binding/probe.h"
+#include "binding/surface.h"
 
 namespace flavr::binding {
 
-namespace {
-
-Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  Environment::install(env);
-  exports.Set("probe", Napi::Function::New(env, probe, "probe"));
-  exports.Set("build", Napi::Function::New(env, build, "build"));
-  return exports;
-}
-
-}  // namespace
-
-NODE_API_MODULE(flavr, initialise)
+NODE_API_MODULE(flavr, defineSurface)
 
 }  // namespace flavr::binding

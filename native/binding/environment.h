@@ -1,4 +1,5 @@
-// What the addon keeps per JavaScript environment (the main thread's and every worker's): the work that is under way.
+// What the addon keeps per JavaScript environment (the main thread's and every worker's): the work that is under way,
+// and the frames it lent.
 #ifndef FLAVR_BINDING_ENVIRONMENT_H
 #define FLAVR_BINDING_ENVIRONMENT_H
 
@@ -6,6 +7,8 @@
 
 #include <memory>
 #include <unordered_map>
+
+#include "binding/lender.h"
 
 namespace flavr::binding {
 
@@ -32,11 +35,14 @@ class Environment {
   void add(std::unique_ptr<Work> work);
   void remove(const Work* work);
 
+  Lender& lender() { return lender_; }
+
  private:
   // The clean-up hook.
   void close() noexcept;
 
   std::unordered_map<const Work*, std::unique_ptr<Work>> work_;
+  Lender lender_;
 };
 
 }  // namespace flavr::binding

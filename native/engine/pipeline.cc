@@ -231,13 +231,23 @@ Status Pipeline::download(Run& run, std::size_t outputs) noexcept {
   return device_->copyDown(run.outputs->hostPeak.get(), run.outputs->peak.get(), {bytes, 1, bytes}, down_.get());
 }
 
+Status Pipeline::checkWindows(const std::vector<RunWindow>& windows, std::size_t outputs) const noexcept {
+  bool fits = !windows.empty() && windows.size() <= shape_.batch;
+  for (const RunWindow& window : windows) {
+    fits = fits && window.slots.size() == shape_.inputs && (window.keep.empty() || window.keep.size() == outputs);
+  }
+  if (fits) return {};
+  return Error{Code::kBadArgument, "A batch has from 1 to " + std::to_string(shape_.batch) + " windows of " +
+                                       std::to_string(shape_.inputs) + " frames, and keeps all outputs or none."};
+}
+
 void Pipeline::run(Run& run, std::vector<RunWindow>& windows, std::size_t outputs, std::uint64_t completed) noexcept {
   run.windows = windows.size();
   run.outputs = &outputs_[run.number % options_.inFlight];
   Program* program = find(outputs);
   if (program == nullptr) {
     run.status = Error{Code::kBadArgument, "No engine was prepared for factor " + std::to_string(outputs + 1) + "."};
-  } else {
+  } else if (run.status = checkWindows(windows, outputs); run.status.ok()) {
     run.status = compute(run, windows, *program, completed);
   }
   // Recorded even after a failure: slots and blocks are free again only after what was enqueued before it.

@@ -106,7 +106,8 @@ class Pipeline {
   Status takeMemory(const NetworkShape& shape) noexcept;
   Result<OutputSet> makeOutputSet(const NetworkShape& shape) noexcept;
   Program* find(std::size_t outputs) noexcept;
-  // Orders `stream`, which is about to use the slot, after a pending upload into it.
+  Status checkWindows(const std::vector<RunWindow>& windows, std::size_t outputs) const noexcept;
+  // Orders the compute stream, which is about to use the slot, after a pending upload into it.
   Status awaitUpload(Slot& slot) noexcept;
   Result<Bindings> bind(const Run& run, std::vector<RunWindow>& windows) noexcept;
   Status compute(Run& run, std::vector<RunWindow>& windows, Program& program, std::uint64_t completed) noexcept;

@@ -1,21 +1,10 @@
 import { FlavrError } from '../errors.js';
 import type { Backend, BackendName } from './backend.js';
 import { cpuBackend } from './cpu.js';
+import { tensorRtBackend } from './tensorrt.js';
 
 /** In the order in which `auto` tries them; the last one runs on every machine once its peer is installed. */
-export const BACKENDS: readonly Backend[] = [absent('tensorrt'), absent('tensorrt-rtx'), cpuBackend];
-
-/** A backend whose sessions this version does not have. */
-function absent(name: BackendName): Backend {
-  const problem = `this version of flavr builds engines for ${name} but cannot run them yet`;
-  return {
-    name,
-    unavailable: async () => problem,
-    openSession: async () => {
-      throw new FlavrError('BACKEND_UNAVAILABLE', `The backend ${name} cannot run: ${problem}. Use backend: 'cpu'.`);
-    },
-  };
-}
+export const BACKENDS: readonly Backend[] = [tensorRtBackend('tensorrt'), tensorRtBackend('tensorrt-rtx'), cpuBackend];
 
 export interface Selection {
   readonly backend: Backend;

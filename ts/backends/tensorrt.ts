@@ -1,0 +1,117 @@
+import { cachedEngine, EngineCache } from '../engine/cache.js';
+import type { EngineHeader } from '../engine/file.js';
+import { isOf, probe } from '../engine/probe.js';
+import { FlavrError, throwIfAborted } from '../errors.js';
+import { modelInputs } from '../model/config.js';
+import { loadNative, type NativeAddon, type NativePlan, type NativeSession, nativeError } from '../native.js';
+import type { Backend, BackendName, SessionOptions } from './backend.js';
+import { TensorRtSession } from './tensorrt-session.js';
+
+export type GpuBackendName = Exclude<BackendName, 'cpu'>;
+
+/** An engine that a session can open, and what to do if the library will not have it. */
+export interface SessionEngine extends NativePlan {
+  /** Removes it from where it came, so that the next time it is built anew; absent if it was just built. */
+  readonly discard?: (() => Promise<void>) | undefined;
+}
+
+/** Where the backend's parts come from; tests put the simulated device here. */
+export interface TensorRtParts {
+  addon(): NativeAddon;
+  unavailable(): Promise<string | undefined>;
+  /** Path of the library that runs engines with this header's family and version. */
+  library(): Promise<string>;
+  engine(options: SessionOptions, factor: number): Promise<SessionEngine>;
+}
+
+// Frames in the caller's hands while the pipeline is full, twice over: one set being shown, one being made.
+const LENT_ROUNDS = 2;
+const LEAST_LENT = 16;
+
+/** The backend on TensorRT or TensorRT-RTX, whose sessions live in the native addon. */
+export function tensorRtBackend(name: GpuBackendName, parts: TensorRtParts = tensorRtParts(name)): Backend {
+  return {
+    name,
+    unavailable: () => parts.unavailable(),
+    async openSession(options) {
+      const { signal, factors } = options;
+      throwIfAborted(signal);
+      const problem = await parts.unavailable();
+      if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
+      const native = await openNative(name, parts, options);
+      const session = new TensorRtSession(name, parts.addon(), native, options.format, factors, (factor, each) =>
+        parts.engine({ ...options, ...each }, factor),
+      );
+      if (!signal?.aborted) return session;
+      await session.dispose();
+      throwIfAborted(signal);
+      return session;
+    },
+  };
+}
+
+async function openNative(name: GpuBackendName, parts: TensorRtParts, options: SessionOptions): Promise<NativeSession> {
+  const engines: SessionEngine[] = [];
+  for (const factor of options.factors) engines.push(await parts.engine(options, factor));
+  throwIfAborted(options.signal);
+  try {
+    return await openWith(name, parts, options, engines);
+  } catch (error) {
+    const failure = nativeError(error);
+    const stale = engines.filter(({ discard }) => discard !== undefined);
+    if (failure.code !== 'ENGINE_INCOMPATIBLE' || stale.length === 0) throw failure;
+    // A file that passed its checksum and does not load: of another build of the library, or of another device.
+    for (const { discard } of stale) await discard!();
+    const rebuilt: SessionEngine[] = [];
+    for (const factor of options.factors) rebuilt.push(await parts.engine(options, factor));
+    return openWith(name, parts, options, rebuilt).catch((again) => {
+      throw nativeError(again);
+    });
+  }
+}
+
+async function openWith(
+  family: GpuBackendName,
+  parts: TensorRtParts,
+  { model, format, batch, inFlight, factors, device = 0, graphs = 'auto' }: SessionOptions,
+  plans: readonly NativePlan[],
+): Promise<NativeSession> {
+  const windows = batch * (inFlight + 1);
+  return parts.addon().openSession({
+    family,
+    library: await parts.library(),
+    device,
+    plans,
+    width: format.width,
+    height: format.height,
+    stride: format.stride,
+    batch,
+    inFlight,
+    // One video's lane; others take theirs when they come.
+    ringFrames: modelInputs(model) + 2 * windows,
+    lendableFrames: Math.max(LEAST_LENT, LENT_ROUNDS * windows * Math.max(...factors)),
+    graphs: graphs === 'auto',
+  });
+}
+
+/** The real ones: what the machine has, and engines from the cache. */
+function tensorRtParts(name: GpuBackendName): TensorRtParts {
+  const library = async (): Promise<string> => {
+    const found = (await probe()).libraries.find(({ family }) => isOf(name, family));
+    if (found) return found.path;
+    throw new FlavrError('BACKEND_UNAVAILABLE', `No usable library for ${name} was found. Run "flavr doctor".`);
+  };
+  return {
+    addon: loadNative,
+    unavailable: async () => (await probe()).unavailable[name],
+    library,
+    async engine({ model, format, batch, precision, lowering, device, cacheDir, onProgress, signal }, factor) {
+      const { width, height } = format;
+      const options = { backend: name, width, height, factor, batch, precision, lowering, device, onProgress, signal };
+      const { engine, kernelCache, built } = await cachedEngine(model, options, cacheDir);
+      const { cacheKey }: EngineHeader = engine.header;
+      const discard = built || cacheKey === undefined ? undefined : () => new EngineCache(cacheDir).discard(cacheKey);
+      return { plan: engine.plan, kernelCache: name === 'tensorrt-rtx' ? kernelCache : '', discard };
+    },
+  };
+}
