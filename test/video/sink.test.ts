@@ -193,6 +193,32 @@ test('states the matrix it chose for RGB sources', () =>
     await source.close();
   }));
 
+test('keeps colours where the codec or container cannot state their matrix', () =>
+  withFolder(async (folder) => {
+    // Saturated, so that a wrong matrix shows, and flat, so that nothing else does.
+    const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, n) => [200, 40, 60][n % 3]!);
+    const info = videoInfo({ color: { primaries: 1, transfer: 1, matrix: 1, range: 1 } });
+    for (const [name, codec] of [
+      ['out.mp4', undefined],
+      ['out.avi', undefined],
+      ['out.mkv', 'mjpeg'],
+      ['out.webm', 'libvpx'],
+      ['out.mkv', 'ffv1'],
+      ['out.mov', 'prores_ks'],
+    ] as const) {
+      const path = join(folder, name);
+      const sink = await openSink(path, sinkOptions({ info, codec, overwrite: true }));
+      await sink.write({ data, alpha: undefined, time: rational(0), duration: rational(1, 25) });
+      await sink.finish();
+      const source = await openSource(path, {});
+      for await (const frame of source.frames()) {
+        const away = Math.max(...frame.data.map((value, n) => Math.abs(value - data[n]!)));
+        assert.ok(away <= 6, `${name} (${codec ?? 'default'}) is up to ${away} away`);
+      }
+      await source.close();
+    }
+  }));
+
 test('keeps an odd size exactly, in 4:4:4 with a warning for H.264', () =>
   withFolder(async (folder) => {
     const info = videoInfo({ width: 53, height: 37 });

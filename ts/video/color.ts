@@ -4,12 +4,12 @@ import type { ColorInfo, VideoInfo } from './types.js';
 export const UNSPECIFIED = 2;
 export const MATRIX_RGB = 0;
 const MATRIX_BT709 = 1;
-const MATRIX_BT601 = 6;
+export const MATRIX_BT601 = 6;
 const TRANSFER_PQ = 16;
 const TRANSFER_HLG = 18;
 /** Names of the matrices that are assumed where none is stated. */
 export const MATRIX_NAMES: Readonly<Record<number, string>> = { [MATRIX_BT709]: 'BT.709', [MATRIX_BT601]: 'BT.601' };
-const RANGE_UNSPECIFIED = 0;
+export const RANGE_UNSPECIFIED = 0;
 export const RANGE_LIMITED = 1;
 export const RANGE_FULL = 2;
 

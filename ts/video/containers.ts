@@ -189,6 +189,8 @@ export interface EncoderProfile {
   /** The pixel format for frames with alpha, with the options it takes. */
   readonly alphaFormat?: string;
   readonly alphaOptions?: Readonly<Record<string, string>>;
+  /** What the codec states of the matrix, where that is not the one it is told: always BT.601, or nothing. */
+  readonly matrix?: 'bt601' | 'none';
   /** 4:2:0 needs even sides. */
   readonly evenSides?: boolean;
 }
@@ -210,14 +212,15 @@ export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
     alphaOptions: { 'auto-alt-ref': '0' },
   },
   libvpx: {
+    matrix: 'bt601',
     crf: 8,
     options: { b: '20M', 'cpu-used': '4' },
     alphaFormat: 'yuva420p',
     alphaOptions: { 'auto-alt-ref': '0' },
   },
   libsvtav1: { crf: 24, options: { preset: '8' } },
-  mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' } },
-  mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p' },
+  mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' }, matrix: 'none' },
+  mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p', matrix: 'bt601' },
   prores_ks: { alphaFormat: 'yuva444p10le', alphaOptions: { profile: '4444', alpha_bits: '8' } },
   gif: { pixelFormat: 'pal8', alphaFormat: 'pal8' },
   png: { pixelFormat: 'rgb24', alphaFormat: 'rgba' },

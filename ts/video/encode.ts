@@ -57,7 +57,9 @@ export class VideoEncoder {
     const context = new av.CodecContext();
     try {
       context.allocContext3(codec);
+      const color = codedColor(info, format, profile.matrix);
       describe(av, context, options, format);
+      setColor(context, color.tags);
       const crf = options.crf ?? profile.crf;
       const settings: Record<string, string> = {
         ...profile.options,
@@ -80,7 +82,7 @@ export class VideoEncoder {
       const maker =
         format === 'pal8'
           ? await FramePalette.create(av, info, options.timeBase)
-          : new FrameScaler(av, info, format, options.threads);
+          : new FrameScaler(av, info, format, color, options.threads);
       return new VideoEncoder(av, context, maker, warning ? [warning] : []);
     } catch (error) {
       context.freeContext();
@@ -144,7 +146,6 @@ function describe(av: Av, context: CodecContext, options: EncoderOptions, format
   context.timeBase = fraction(timeBase);
   if (frameRate) context.framerate = fraction(frameRate);
   context.sampleAspectRatio = fraction(info.sampleAspect);
-  setColor(context, codedColor(info, format).tags);
   context.threadCount = options.threads ?? 0;
   if (options.globalHeader) context.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);
 }

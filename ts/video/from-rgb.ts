@@ -1,6 +1,15 @@
 import type { CodecContext, Frame, SoftwareScaleContext } from 'node-av';
 import { type Av, checkAv } from './av.js';
-import { conversionColor, MATRIX_RGB, RANGE_FULL, RANGE_LIMITED, UNSPECIFIED } from './color.js';
+import {
+  conversionColor,
+  MATRIX_BT601,
+  MATRIX_RGB,
+  RANGE_FULL,
+  RANGE_LIMITED,
+  RANGE_UNSPECIFIED,
+  UNSPECIFIED,
+} from './color.js';
+import type { EncoderProfile } from './containers.js';
 import type { ColorInfo, VideoInfo } from './types.js';
 
 type EmitFrame = (frame: Frame) => Promise<void>;
@@ -45,11 +54,11 @@ export class FrameScaler implements FrameMaker {
   readonly #context: SoftwareScaleContext;
 
   /** @param format FFmpeg's name of the encoder's pixel format. */
-  constructor(av: Av, info: VideoInfo, format: string, threads: number | undefined) {
+  constructor(av: Av, info: VideoInfo, format: string, color: CodedColor, threads: number | undefined) {
     this.#av = av;
     this.#info = info;
     this.#format = av.avGetPixFmtFromName(format);
-    this.#color = codedColor(info, format);
+    this.#color = color;
     this.#packed = new PackedFrames(av, info);
     this.#context = new av.SoftwareScaleContext();
     this.#context.allocContext();
@@ -90,7 +99,7 @@ export class FrameScaler implements FrameMaker {
 }
 
 /** How RGB becomes a file's pixels. */
-interface CodedColor {
+export interface CodedColor {
   /** What RGB is converted with. */
   readonly matrix: number;
   readonly range: number;
@@ -98,16 +107,27 @@ interface CodedColor {
   readonly tags: ColorInfo;
 }
 
-// RGB sources (GIF, images) have no matrix to keep: theirs is chosen by size, as for video, and stated.
-export function codedColor(info: VideoInfo, format: string): CodedColor {
+/**
+ * The source's own matrix and range, so that pixels keep their values; where it has none (RGB: GIF, images), the matrix
+ * that players assume for the size, and stated.
+ * @param format FFmpeg's name of the encoder's pixel format.
+ * @param codedMatrix what the codec can state at all.
+ */
+export function codedColor(info: VideoInfo, format: string, codedMatrix: EncoderProfile['matrix']): CodedColor {
+  const { color: source } = info;
   if (isRgb(format)) {
-    return { matrix: MATRIX_RGB, range: RANGE_FULL, tags: { ...info.color, matrix: MATRIX_RGB, range: RANGE_FULL } };
+    return { matrix: MATRIX_RGB, range: RANGE_FULL, tags: { ...source, matrix: MATRIX_RGB, range: RANGE_FULL } };
   }
-  const rgbSource = info.color.matrix === MATRIX_RGB;
-  const color = rgbSource ? { ...info.color, matrix: UNSPECIFIED, range: RANGE_LIMITED } : info.color;
+  const fromRgb = source.matrix === MATRIX_RGB;
+  const color = fromRgb ? { ...source, matrix: UNSPECIFIED, range: RANGE_LIMITED } : { ...source };
+  if (codedMatrix === 'none') {
+    const tags = { primaries: UNSPECIFIED, transfer: UNSPECIFIED, matrix: UNSPECIFIED, range: RANGE_UNSPECIFIED };
+    return { ...conversionColor({ ...info, color: tags }), tags };
+  }
+  if (codedMatrix === 'bt601') color.matrix = MATRIX_BT601;
+  if (format.startsWith('yuvj')) color.range = RANGE_FULL;
   const { matrix, range } = conversionColor({ ...info, color });
-  if (format.startsWith('yuvj')) return { matrix, range: RANGE_FULL, tags: { ...color, matrix, range: RANGE_FULL } };
-  return { matrix, range, tags: rgbSource ? { ...color, matrix } : color };
+  return { matrix, range, tags: fromRgb ? { ...color, matrix } : color };
 }
 
 // FFmpeg's numbers are branded types in node-av, which plain numbers do not fit.
