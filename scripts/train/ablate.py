@@ -135,8 +135,8 @@ def report(results: dict[str, list[Result]], options: argparse.Namespace, seeds:
         "# Ablations at small scale",
         "",
         f"Every row: width {options.nf}, factor 2, {options.steps} steps of {options.batch} crops of "
-        f"{options.crop}x{options.crop}, seeds {', '.join(map(str, seeds))}, the same samples in the same order; PSNR in "
-        "dB on the validation clips (8-bit RGB), mean over the seeds with the standard deviation over them.",
+        f"{options.crop}x{options.crop}, seeds {', '.join(map(str, seeds))}, the same samples in the same order. "
+        "PSNR in dB on the validation clips (8-bit RGB): mean and standard deviation over the seeds.",
         "",
         "| | parameters | PSNR | against the base | seconds per run |",
         "|---|---|---|---|---|",
