@@ -41,7 +41,7 @@ class Recipe:
     steps: int = 100_000
     batch: int = 32
     lr: float = 2e-4
-    schedule: str = "plateau"
+    schedule: str = "cosine"
     warmup: int = 500
     patience: int = 5
     min_lr: float = 1e-6
@@ -57,6 +57,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop < 16 or self.crop % 8:
             raise ValueError(f"crop must be a multiple of 8 and at least 16; got {self.crop}")
+        if self.schedule == "plateau" and not self.split:
+            raise ValueError("the plateau schedule follows validation: give --split, or --schedule cosine")
 
     def sampling(self) -> Sampling:
         return Sampling(
@@ -113,13 +115,13 @@ HELP = {
     "factor": "k; the network gives the k-1 frames of the gap",
     "residual": "what the output is added to: the window's mean colour (published) or the linear blend",
     "batch": "samples of a step, over all processes",
-    "schedule": "plateau: lr halves after `patience` validations without a better PSNR; cosine: lr falls to min-lr",
+    "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` validations without gain",
     "warmup": "steps over which lr rises from zero",
     "ema": "decay of the moving average of the weights, which is validated and exported",
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }
-CHOICES = {"schedule": ("plateau", "cosine")}
+CHOICES = {"schedule": ("cosine", "plateau")}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -67,8 +67,9 @@ def same(a: object, b: object) -> bool:
 
 def test_resumed_run_ends_exactly_where_an_unbroken_one_does(tmp_path: Path) -> None:
     assert run(tmp_path / "whole", "--steps", "6") == 0
-    assert run(tmp_path / "broken", "--steps", "3") == 0
-    assert run(tmp_path / "broken", "--resume", "--steps", "6", tiny=False) == 0
+    assert run(tmp_path / "broken", "--steps", "6", "--minutes", "0") == 0
+    assert state.load(tmp_path / "broken" / "last.pt").progress.step == 1
+    assert run(tmp_path / "broken", "--resume", tiny=False) == 0
     whole, broken = (state.load(tmp_path / name / "last.pt") for name in ("whole", "broken"))
     assert whole.progress.step == broken.progress.step == 6
     assert same(whole.model, broken.model)
@@ -100,11 +101,6 @@ def test_interruption_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> No
     assert state.load(folder / "last.pt").progress.step == step + 2
 
 
-def test_run_stops_and_saves_when_its_time_is_over(tmp_path: Path) -> None:
-    assert run(tmp_path / "a", "--minutes", "0") == 0
-    assert state.load(tmp_path / "a" / "last.pt").progress.step == 1
-
-
 def test_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert run(tmp_path / "a", "--steps", "2") == 0
     before = (tmp_path / "a" / "last.pt").read_bytes()
@@ -128,7 +124,7 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
     split = tmp_path / "split.json"
     split.write_text('{"validation": {"b.mkv": null, "a.mkv": [0, 9]}, "select": ["b.mkv"]}')
     options = ["--data", str(data), "--split", str(split), "--residual", "blend"]
-    options += ["--steps", "4", "--validate-every", "2", "--schedule", "cosine"]
+    options += ["--steps", "4", "--validate-every", "2", "--schedule", "plateau"]
     with pytest.warns(UserWarning, match="broken.mp4"):
         assert run(tmp_path / "a", *options) == 0
     with open(tmp_path / "a" / "curves.csv", newline="") as file:
@@ -152,6 +148,7 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
         (["--data", "ABSENT"], "found none"),
         (["--init", "OTHER"], "another variant"),
         (["--crop", "20"], "multiple of 8"),
+        (["--schedule", "plateau"], "give --split"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
@@ -209,7 +206,7 @@ def test_learning_rate_warms_up_then_falls_as_a_cosine_to_its_least() -> None:
 
 
 def test_learning_rate_halves_when_validation_stalls() -> None:
-    recipe = Recipe(schedule="plateau", lr=1.0, warmup=0, patience=2)
+    recipe = Recipe(schedule="plateau", split="split.json", lr=1.0, warmup=0, patience=2)
     progress = state.Progress()
     bests = [note_validation(recipe, progress, psnr) for psnr in (30.0, 29.0, 29.5, 31.0)]
     assert bests == [True, False, False, True]
