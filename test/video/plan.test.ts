@@ -4,7 +4,7 @@ import { FlavrError } from '../../ts/errors.js';
 import { rational } from '../../ts/rational.js';
 import { AlphaTrack } from '../../ts/video/alpha.js';
 import type { VideoProgress } from '../../ts/video/options.js';
-import { expectedFrames, outputClock, requestedSteps, sceneThreshold } from '../../ts/video/plan.js';
+import { expectedFrames, outputClock, requestedSteps, sceneThreshold, sourceOptions } from '../../ts/video/plan.js';
 import { ProgressMeter } from '../../ts/video/progress-meter.js';
 import type { VideoInfo } from '../../ts/video/types.js';
 
@@ -43,6 +43,12 @@ for (const [name, options, sentence] of [
     }
   });
 }
+
+test('times are taken exactly as written', () => {
+  const { start, duration, inputFps } = sourceOptions({ start: 0.1, duration: '2.5', inputFps: '30000/1001' });
+  assert.equal([start, duration, inputFps], [rational(1, 10), rational(5, 2), rational(30000, 1001)]);
+  assert.throws(() => sourceOptions({ start: 'soon' }), /start must be a number/);
+});
 
 test('the scene threshold is a share, or off', () => {
   assert.is(sceneThreshold({}), 0.25);

@@ -157,9 +157,9 @@ test('inputFps replaces the timestamps', async () => {
   assert.equal(source.info.frameRate, rational(10));
 });
 
-test('further audio streams are no obstacle', async () => {
-  const { source, frames } = await read(await makeVideo(at('sounds.mkv'), { audio: 2, frames: 10 }));
-  assert.is(frames.length, 10);
+test('longer audio streams are no obstacle, and no sign of a video that was cut off', async () => {
+  const { source, frames } = await read(await makeVideo(at('sounds.mkv'), { audio: 1, frames: 4 }));
+  assert.is(frames.length, 4);
   assert.equal(
     source.warnings.filter((warning) => !/colour matrix/.test(warning)),
     [],

@@ -1,6 +1,6 @@
 import type { Frame as AvFrame, Stream } from 'node-av';
 import { FlavrError } from '../errors.js';
-import { multiply, parseRational, type Rational, rational, toNumber } from '../rational.js';
+import { add, multiply, parseRational, type Rational, rational, toNumber } from '../rational.js';
 import { type Av, fromAvRational } from './av.js';
 import { conversionColor, hdrTransfer, MATRIX_NAMES, MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
 import type { OpenedFile } from './demuxer.js';
@@ -53,7 +53,10 @@ export function describeVideo(
     height: frame.height,
     frameRate: [stream.avgFrameRate, stream.rFrameRate].map(fromAvRational).find(isPlausibleRate),
     timeBase: fromAvRational(stream.timeBase),
-    duration: streamDuration(av, stream) ?? (format.duration > 0n ? rational(format.duration, 1_000_000n) : undefined),
+    duration:
+      statedDuration(av, stream) ??
+      streamDuration(av, stream) ??
+      (format.duration > 0n ? rational(format.duration, 1_000_000n) : undefined),
     frameCount: stream.nbFrames > 0n ? Number(stream.nbFrames) : undefined,
     pixelFormat,
     bitDepth,
@@ -69,18 +72,20 @@ export function describeVideo(
 // Some containers state their clock where their frame rate belongs.
 const isPlausibleRate = (rate: Rational | undefined) => rate !== undefined && toNumber(rate) <= 1000;
 
-/** How long this stream alone is, where the container says so. */
-export function streamDuration(av: Av, stream: Stream): Rational | undefined {
-  const timeBase = fromAvRational(stream.timeBase);
-  if (timeBase && stream.duration !== av.AV_NOPTS_VALUE && stream.duration > 0n) {
-    return multiply(rational(stream.duration), timeBase);
-  }
+/** How long the container says that this very stream is; FFmpeg fills the whole file's length in where it does not. */
+export function statedDuration(av: Av, stream: Stream): Rational | undefined {
+  if (stream.nbFrames > 0n) return streamDuration(av, stream);
   // Matroska keeps it as a tag: hours:minutes:seconds with decimals.
   const tag = /^(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(stream.metadata?.get('DURATION') ?? '');
   if (!tag) return undefined;
-  const seconds = parseRational(tag[3]!, 'DURATION');
-  const whole = BigInt(tag[1]!) * 3600n + BigInt(tag[2]!) * 60n;
-  return rational(seconds.num + whole * seconds.den, seconds.den);
+  const [, hours, minutes, seconds] = tag;
+  return add(rational(BigInt(hours!) * 3600n + BigInt(minutes!) * 60n), parseRational(seconds!, 'DURATION'));
+}
+
+function streamDuration(av: Av, stream: Stream): Rational | undefined {
+  const timeBase = fromAvRational(stream.timeBase);
+  if (!timeBase || stream.duration === av.AV_NOPTS_VALUE || stream.duration <= 0n) return undefined;
+  return multiply(rational(stream.duration), timeBase);
 }
 
 /** The clockwise turn in degrees of the 3x3 matrix (16.16 fixed point) that says how to show the pictures. */

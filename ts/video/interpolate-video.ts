@@ -6,7 +6,7 @@ import { AlphaTrack } from './alpha.js';
 import { CutDetector } from './cuts.js';
 import type { InterpolateVideoOptions, VideoSummary } from './options.js';
 import { sameFile } from './output-file.js';
-import { expectedFrames, outputClock, requestedSteps, type Steps, sceneThreshold } from './plan.js';
+import { expectedFrames, outputClock, requestedSteps, type Steps, sceneThreshold, sourceOptions } from './plan.js';
 import { ProgressMeter } from './progress-meter.js';
 import { openSink } from './sink.js';
 import { openSource } from './source.js';
@@ -68,11 +68,16 @@ class Job {
     const options = this.#options;
     let steps = requestedSteps(options);
     const threshold = sceneThreshold(options);
+    const reading = sourceOptions(options);
+    for (const path of [this.#input, this.#output]) {
+      if (typeof path !== 'string')
+        throw new FlavrError('BAD_ARGUMENT', `input and output are paths; got ${typeof path}.`);
+    }
     throwIfAborted(options.signal);
     if (await sameFile(this.#input, this.#output)) {
       throw new FlavrError('BAD_ARGUMENT', `The output ${this.#output} is the input itself. Choose another name.`);
     }
-    const source = await openSource(this.#input, options);
+    const source = await openSource(this.#input, reading);
     this.#source = source;
     // Opening a model may take minutes, so everything else that can be refused is refused first where it can be.
     if (!steps) steps = { k: (await this.#openInterpolator(undefined)).modelFactor, fps: undefined, slow: 1 };

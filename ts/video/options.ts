@@ -31,10 +31,13 @@ export interface InterpolateVideoOptions {
   /** From 0 (everything is a cut) to 1 (nothing is), or `off`. */
   readonly sceneThreshold?: number | 'off' | undefined;
   /** Seconds from the start of the video: only this part is written. */
-  readonly start?: Rational | undefined;
-  readonly duration?: Rational | undefined;
-  /** Ignore the source's timestamps: frame n is at n / inputFps. */
-  readonly inputFps?: Rational | undefined;
+  readonly start?: Rational | number | string | undefined;
+  readonly duration?: Rational | number | string | undefined;
+  /**
+   * Ignore the source's timestamps: frame n is at n / inputFps. Sound, subtitles and chapters, which keep theirs, are then
+   * left out. Of a folder of images, the rate; default 24.
+   */
+  readonly inputFps?: Rational | number | string | undefined;
   readonly deinterlace?: boolean | undefined;
   /** Take HDR (PQ, HLG) sources all the same, reduced to 8 bits. */
   readonly force8bit?: boolean | undefined;

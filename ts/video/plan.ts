@@ -2,7 +2,7 @@ import { FlavrError } from '../errors.js';
 import { divide, multiply, parseRational, type Rational, rational, subtract, toNumber } from '../rational.js';
 import { DEFAULT_SCENE_THRESHOLD } from './cuts.js';
 import type { InterpolateVideoOptions } from './options.js';
-import type { SinkOptions, VideoSource } from './types.js';
+import type { SinkOptions, SourceOptions, VideoSource } from './types.js';
 
 /** What becomes of a video's frames: each gap divided in k, or instants at a rate; then everything times `slow`. */
 export interface Steps {
@@ -32,12 +32,29 @@ export function requestedSteps({ k, fps, slow, audio }: InterpolateVideoOptions)
     throw new FlavrError('BAD_ARGUMENT', 'audio says what becomes of the sound in slow motion; give slow with it.');
   }
   if (fps !== undefined) {
-    const rate = typeof fps === 'object' ? fps : parseRational(fps, 'fps');
+    const rate = exact(fps, 'fps');
     if (rate.num <= 0n) throw new FlavrError('BAD_ARGUMENT', `fps must be more than 0; got ${toNumber(rate)}.`);
     return { k: undefined, fps: rate, slow: 1 };
   }
   if (slow !== undefined) return { k: slow, fps: undefined, slow };
   return k === undefined ? undefined : { k, fps: undefined, slow: 1 };
+}
+
+function exact(value: Rational | number | string, name: string): Rational {
+  return typeof value === 'object' ? value : parseRational(value, name);
+}
+
+/** What is said of reading the source, with exact times. @throws FlavrError `BAD_ARGUMENT` */
+export function sourceOptions(options: InterpolateVideoOptions): SourceOptions {
+  const { start, duration, inputFps, deinterlace, force8bit, signal } = options;
+  return {
+    start: start === undefined ? undefined : exact(start, 'start'),
+    duration: duration === undefined ? undefined : exact(duration, 'duration'),
+    inputFps: inputFps === undefined ? undefined : exact(inputFps, 'inputFps'),
+    deinterlace,
+    force8bit,
+    signal,
+  };
 }
 
 /** @throws FlavrError `BAD_ARGUMENT` */

@@ -4,7 +4,7 @@ import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, compare, divide, multiply, type Rational, rational, subtract, toNumber } from '../rational.js';
 import { type Av, checkAv, fromAvRational, loadAv } from './av.js';
 import { type OpenedFile, openFile, readPacket } from './demuxer.js';
-import { describeVideo, streamDuration } from './describe.js';
+import { describeVideo, statedDuration } from './describe.js';
 import { Filters } from './filters.js';
 import {
   fitsLimits,
@@ -254,7 +254,7 @@ export class FileVideo implements RawVideo {
     if (this.#damaged) {
       this.#options.warn(`${this.#path} is damaged: ${this.#damaged} packets or frames could not be decoded properly.`);
     }
-    const stated = streamDuration(this.#av, this.#file.stream);
+    const stated = statedDuration(this.#av, this.#file.stream);
     if (!stated || !end || !this.#origin) return;
     const read = subtract(end, this.#origin);
     // Containers round; three frames are beyond that.

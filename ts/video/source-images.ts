@@ -44,7 +44,10 @@ export class ImageFolder implements RawVideo {
    */
   static async open(folder: string, options: RawVideoOptions): Promise<ImageFolder> {
     const { default: sharp } = await importPeer('sharp');
-    const names = (await readdir(folder)).filter((name) => IMAGE.test(name) && !name.startsWith('.'));
+    const listed = await readdir(folder).catch((error: unknown) => {
+      throw asFlavrError(error, 'VIDEO_UNREADABLE', `${folder} cannot be listed`);
+    });
+    const names = listed.filter((name) => IMAGE.test(name) && !name.startsWith('.'));
     const { compare } = new Intl.Collator('en', { numeric: true });
     names.sort((a, b) => compare(a, b) || (a < b ? -1 : 1));
     if (names.length === 0) {
