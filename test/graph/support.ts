@@ -129,8 +129,12 @@ export function noiseFrames(count: number, height: number, width: number, seed =
 export type Feeds = Readonly<Record<string, ort.Tensor>>;
 
 /** Runs an ONNX file once in the real ONNX Runtime. */
-export async function runOnnx(bytes: Uint8Array, feeds: Feeds): Promise<Record<string, ort.Tensor>> {
-  const session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3 });
+export async function runOnnx(
+  bytes: Uint8Array,
+  feeds: Feeds,
+  options: ort.InferenceSession.SessionOptions = {},
+): Promise<Record<string, ort.Tensor>> {
+  const session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3, ...options });
   try {
     return (await session.run(feeds)) as Record<string, ort.Tensor>;
   } finally {

@@ -29,6 +29,9 @@ export function toHalf(values: Float32Array): Uint16Array {
   return halves;
 }
 
+/** What a unit of a half's mantissa is worth, by its exponent; subnormals share the smallest. */
+const UNITS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
 /** Half precision to float32, exactly. */
 export function fromHalf(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
@@ -38,7 +41,7 @@ export function fromHalf(halves: Uint16Array): Float32Array {
     const mantissa = half & 0x3ff;
     const sign = half & 0x8000 ? -1 : 1;
     if (exponent === 31) values[i] = mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    else values[i] = sign * (exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25));
+    else values[i] = sign * UNITS[exponent]! * (exponent === 0 ? mantissa : 1024 + mantissa);
   }
   return values;
 }
