@@ -1,4 +1,15 @@
 export type { BackendName, Progress, SessionStats } from './backends/backend.js';
+export { type BuildEngineOptions, buildEngine } from './engine/build.js';
+export {
+  type Engine,
+  type EngineHeader,
+  type EngineTarget,
+  readEngine,
+  readEngineHeader,
+  writeEngine,
+} from './engine/file.js';
+export type { SearchOptions } from './engine/libraries.js';
+export { type ProbeReport, probe } from './engine/probe.js';
 export { FlavrError, type FlavrErrorCode } from './errors.js';
 export type { Frame, FrameFormat, PixelFormat } from './frame.js';
 export { Interpolator } from './interpolator.js';

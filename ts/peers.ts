@@ -1,13 +1,13 @@
 import { FlavrError } from './errors.js';
 
 /** The optional peers: package name, and what flavr needs it for. */
-const PEERS = {
+export const PEERS = {
   'onnxruntime-node': 'running models on the CPU',
   'node-av': 'reading and writing video files',
   sharp: 'reading and writing folders of images',
 } as const;
 
-type Peer = keyof typeof PEERS;
+export type Peer = keyof typeof PEERS;
 type PeerModule<P extends Peer> = P extends 'onnxruntime-node'
   ? typeof import('onnxruntime-node')
   : P extends 'sharp'

@@ -2,11 +2,9 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <utility>
 
-#include "binding/environment.h"
+#include "binding/task.h"
 #include "binding/values.h"
 #include "engine/builder.h"
 
@@ -14,70 +12,24 @@ namespace flavr::binding {
 
 namespace {
 
-class BuildWork final : public Work {
- public:
-  BuildWork(const Napi::Env& env, BuildRequest request, const Napi::Function& onProgress)
-      : request_(std::move(request)),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        toJs_(Napi::ThreadSafeFunction::New(env, onProgress, "flavr build", 0, 1)) {}
-  ~BuildWork() override { close(); }
-
-  void start() {
-    thread_ = std::thread([this] { run(); });
-  }
-  Napi::Promise promise() const { return deferred_.Promise(); }
-  std::shared_ptr<std::atomic<bool>> cancelled() const { return cancelled_; }
-
-  void close() noexcept override {
-    *cancelled_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  void run() noexcept {
-    BuildHooks hooks;
-    hooks.progress = [this](double fraction, const std::string& phase) {
-      send([fraction, phase](Napi::Env env, Napi::Function onProgress) {
-        onProgress.Call({Napi::Number::New(env, fraction), Napi::String::New(env, phase)});
-      });
-    };
-    hooks.cancelled = [this] { return cancelled_->load(); };
-    auto result = std::make_shared<Result<BuiltEngine>>(buildEngine(request_, hooks));
-    send([this, result](Napi::Env env, Napi::Function) { settle(env, *result); });
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (open_) toJs_.Release();
-  }
-
-  // On the builder's threads. A function that was closed because its environment goes away frees itself: it must not be
-  // called again.
-  template <class Call>
-  void send(Call call) noexcept {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (open_ && toJs_.NonBlockingCall(call) != napi_ok) open_ = false;
-  }
-
-  // On the JavaScript thread; destroys this.
-  void settle(Napi::Env env, Result<BuiltEngine>& result) {
-    if (result.ok()) {
-      BuiltEngine& engine = result.value();
-      Napi::Object object = binding::toJs(env, engine.library);
-      object.Set("plan", binding::toJs(env, std::move(engine.plan)));
-      object.Set("timingCache", binding::toJs(env, std::move(engine.timingCache)));
-      deferred_.Resolve(object);
-    } else {
-      deferred_.Reject(binding::toJs(env, result.error()).Value());
-    }
-    Environment::of(env).remove(this);
-  }
-
-  const BuildRequest request_;
-  const Napi::Promise::Deferred deferred_;
-  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
-  std::mutex mutex_;
-  bool open_ = true;
-  Napi::ThreadSafeFunction toJs_;
-  std::thread thread_;
-};
+Task::Settle run(Task& task, const BuildRequest& request) {
+  BuildHooks hooks;
+  hooks.progress = [&task](double fraction, const std::string& phase) {
+    task.send([fraction, phase](Napi::Env env, Napi::Function onProgress) {
+      onProgress.Call({Napi::Number::New(env, fraction), Napi::String::New(env, phase)});
+    });
+  };
+  hooks.cancelled = [&task] { return task.cancelled(); };
+  auto result = std::make_shared<Result<BuiltEngine>>(buildEngine(request, hooks));
+  return [result](Napi::Env env, const Napi::Promise::Deferred& promise) {
+    if (!result->ok()) return promise.Reject(toJs(env, result->error()).Value());
+    BuiltEngine& engine = result->value();
+    Napi::Object object = toJs(env, engine.library);
+    object.Set("plan", toJs(env, std::move(engine.plan)));
+    object.Set("timingCache", toJs(env, std::move(engine.timingCache)));
+    promise.Resolve(object);
+  };
+}
 
 BuildRequest requestFromJs(const Napi::Object& object) {
   BuildRequest request;
@@ -99,14 +51,13 @@ BuildRequest requestFromJs(const Napi::Object& object) {
 
 Napi::Value build(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto work = std::make_unique<BuildWork>(env, requestFromJs(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
+  auto cancelled = std::make_shared<std::atomic<bool>>(false);
   auto handle = Napi::Object::New(env);
-  handle.Set("done", work->promise());
-  handle.Set("cancel", Napi::Function::New(
-                           env, [cancelled = work->cancelled()](const Napi::CallbackInfo&) { *cancelled = true; }));
-  BuildWork& started = *work;
-  Environment::of(env).add(std::move(work));
-  started.start();
+  handle.Set("done", Task::start(env, info[1].As<Napi::Function>(), cancelled,
+                                 [request = requestFromJs(info[0].As<Napi::Object>())](Task& task) {
+                                   return run(task, request);
+                                 }));
+  handle.Set("cancel", Napi::Function::New(env, [cancelled](const Napi::CallbackInfo&) { *cancelled = true; }));
   return handle;
 }
 

@@ -9,10 +9,11 @@ import { readEngine, writeEngine } from '../../ts/engine/file.js';
 import type { FlavrError } from '../../ts/errors.js';
 import { loadNative } from '../../ts/native.js';
 import { goldenModel } from '../graph/support.js';
-import { RTX_FOLDER, temporaryFolder, testWith } from './support.js';
+import { buildRequest, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
 
 const withRtx = testWith(test, 'addon', 'rtx');
 
+const RTX_LIBRARY = join(RTX_FOLDER, 'libtensorrt_rtx.so.1');
 const RTX = { backend: 'tensorrt-rtx', tensorrtPath: RTX_FOLDER, width: 64, height: 48 } as const;
 
 async function build(changes: Partial<BuildEngineOptions> = {}) {
@@ -124,16 +125,7 @@ withRtx('the event loop keeps turning while an engine is built', async () => {
   let ticks = 0;
   const timer = setInterval(() => ticks++, 1);
   const done = loadNative().build(
-    {
-      library: join(RTX_FOLDER, 'libtensorrt_rtx.so.1'),
-      device: 0,
-      model: (await graphBytes()).bytes,
-      workspaceBytes: 0,
-      optimizationLevel: -1,
-      allowTf32: false,
-      timingCache: new Uint8Array(),
-      computeCapabilities: [],
-    },
+    buildRequest({ library: RTX_LIBRARY, model: (await graphBytes()).bytes }),
     () => {},
   ).done;
   ticks = 0;
@@ -152,37 +144,15 @@ withRtx('a graph that the parser refuses is told with node, operator and reason'
   // An operator that no parser knows, of the same length.
   const at = graph.indexOf('ConvTranspose');
   graph.write('ConvTransqose', at, 'latin1');
-  const build = loadNative().build(
-    {
-      library: join(RTX_FOLDER, 'libtensorrt_rtx.so.1'),
-      device: 0,
-      model: graph,
-      workspaceBytes: 0,
-      optimizationLevel: -1,
-      allowTf32: false,
-      timingCache: new Uint8Array(),
-      computeCapabilities: [],
-    },
-    () => {},
-  );
+  const build = loadNative().build(buildRequest({ library: RTX_LIBRARY, model: graph }), () => {});
   const error = await refusal(build.done);
   assert.is(error.code, 'ENGINE_BUILD_FAILED');
-  console.log('NOTE', error.message);
   assert.match(error.message, /TensorRT-RTX 1\.7\.1 refused the graph: .*node \d+ ".+" \(ConvTransqose\): /);
 });
 
 withRtx('bytes that are no graph are refused', async () => {
   const build = loadNative().build(
-    {
-      library: join(RTX_FOLDER, 'libtensorrt_rtx.so.1'),
-      device: 0,
-      model: new Uint8Array(100).fill(7),
-      workspaceBytes: 0,
-      optimizationLevel: -1,
-      allowTf32: false,
-      timingCache: new Uint8Array(),
-      computeCapabilities: [],
-    },
+    buildRequest({ library: RTX_LIBRARY, model: new Uint8Array(100).fill(7) }),
     () => {},
   );
   assert.is((await refusal(build.done)).code, 'ENGINE_BUILD_FAILED');

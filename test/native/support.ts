@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Callback, Test } from 'uvu';
 import type { Engine } from '../../ts/engine/file.js';
+import type { NativeBuildRequest } from '../../ts/native.js';
 
 /** The library folder that scripts/fetch-rtx.mjs makes. */
 export const RTX_FOLDER = resolve('build/tensorrt-rtx/tensorrt_rtx_libs');
 
 const NEEDS = {
   addon: { path: 'build/Release/flavr.node', make: 'npm run build:native' },
+  tensorrt10: { path: resolve('build/tensorrt-10/libnvonnxparser.so.10'), make: 'node scripts/fetch-tensorrt10.mjs' },
   rtx: { path: join(RTX_FOLDER, 'libtensorrt_rtx.so.1'), make: 'node scripts/fetch-rtx.mjs' },
 } as const;
 
@@ -77,5 +79,18 @@ export function engineOf(planBytes: number): Engine {
       flavr: '0.1.0',
     },
     plan: Uint8Array.from({ length: planBytes }, (_, i) => i * 7),
+  };
+}
+
+/** A request of the addon's own build, for what `buildEngine` would refuse before. */
+export function buildRequest(fields: Pick<NativeBuildRequest, 'library' | 'model'>): NativeBuildRequest {
+  return {
+    device: 0,
+    workspaceBytes: 0,
+    optimizationLevel: -1,
+    allowTf32: false,
+    timingCache: new Uint8Array(),
+    computeCapabilities: [],
+    ...fields,
   };
 }

@@ -3,7 +3,9 @@ import type { CommandLoaders } from './run.js';
 /** Every command of `flavr`, in the order in which `flavr help` lists them. */
 export const COMMANDS: CommandLoaders = new Map([
   ['interpolate', async () => (await import('./interpolate.js')).interpolate],
-  ['inspect', async () => (await import('./inspect.js')).inspect],
   ['export', async () => (await import('./export.js')).exportGraph],
+  ['build', async () => (await import('./build.js')).build],
+  ['inspect', async () => (await import('./inspect.js')).inspect],
   ['models', async () => (await import('./models.js')).models],
+  ['doctor', async () => (await import('./doctor.js')).doctor],
 ]);

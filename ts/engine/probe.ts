@@ -44,9 +44,10 @@ export interface ProbeReport {
 /** Compute capabilities that TensorRT-RTX runs on; data-centre GPUs such as 9.0 are not among them. */
 export const RTX_CAPABILITIES = ['7.5', '8.0', '8.6', '8.9', '12.0', '12.1'] as const;
 
-const INSTALL = {
-  tensorrt: 'Install TensorRT 10 or 11 (for example: pip install tensorrt-cu12)',
-  'tensorrt-rtx': 'Install TensorRT-RTX (for example: pip install tensorrt-rtx-cu13-libs)',
+/** How to get the libraries of each GPU backend. */
+export const INSTALL = {
+  tensorrt: 'install TensorRT 10 or 11 (pip install tensorrt-cu13-libs)',
+  'tensorrt-rtx': 'install TensorRT-RTX (pip install tensorrt-rtx-cu13-libs)',
 } as const;
 
 /** Whether a family belongs to the backend. */
@@ -67,7 +68,7 @@ export function whyUnavailable(
     const rejected = report.rejected.map(({ name, problem }) => `${name}: ${problem}`).join('; ');
     return (
       `No usable ${backend === 'tensorrt' ? 'TensorRT' : 'TensorRT-RTX'} library was found${rejected && ` (${rejected})`}. ` +
-      `${INSTALL[backend]}, or name its folder in FLAVR_TENSORRT_PATH.`
+      `To have it, ${INSTALL[backend]}, or name its folder in FLAVR_TENSORRT_PATH.`
     );
   }
   const fits = ({ computeCapability }: NativeDevice) =>

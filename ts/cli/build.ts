@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { buildEngine } from '../engine/build.js';
+import { writeEngine } from '../engine/file.js';
+import { FlavrError } from '../errors.js';
+import { DEFAULT_MODEL } from '../model/bundled.js';
+import { loadModel } from '../model/load.js';
+import { defineCommand } from './command.js';
+import { ProgressLine } from './progress.js';
+import { choiceOption, integerOption, PRECISIONS, requiredOption, sizeOption } from './values.js';
+
+const MOST_BATCH = 64;
+
+export const build = defineCommand({
+  name: 'build',
+  summary: 'build a TensorRT engine ahead of time',
+  positionals: [],
+  options: {
+    model: {
+      type: 'string',
+      value: 'M',
+      help: 'a bundled model, or a checkpoint or graph (default: the default model)',
+    },
+    size: { type: 'string', value: 'WxH', help: 'size of the frames' },
+    backend: {
+      type: 'string',
+      value: 'NAME',
+      help: 'tensorrt (on the GPU that will run it) or tensorrt-rtx (needs no GPU)',
+    },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'the engine file to write' },
+    factor: { type: 'string', short: 'k', value: 'K', help: 'k of one pass (default: the model’s factor)' },
+    batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
+    precision: { type: 'string', value: 'P', help: 'fp16 (default), fp32 or tf32' },
+    lowering: { type: 'string', value: '3d|2d', help: 'the form of the convolutions (default 3d)' },
+    'compute-capability': {
+      type: 'string',
+      value: 'LIST',
+      help: 'tensorrt-rtx: the GPUs to build for, such as 8.9,12.0 (default: all from 8.0 up)',
+    },
+    device: { type: 'string', value: 'N', help: 'tensorrt: the GPU to build on (default 0)' },
+    'workspace-mib': { type: 'string', value: 'MIB', help: 'most scratch memory of one layer (default: no limit)' },
+    'optimization-level': { type: 'string', value: '0-5', help: 'how long the builder searches (default 3)' },
+    tensorrt: { type: 'string', value: 'PATH', help: 'the TensorRT library, or a folder with it (default: searched)' },
+    overwrite: { type: 'boolean', help: 'replace an existing file' },
+  },
+  example: 'flavr build --size 1280x720 --backend tensorrt-rtx -o flavr-720p.engine',
+  async run({ options, signal, print, note }) {
+    const output = requiredOption('--output', options.output);
+    const backend = choiceOption('--backend', requiredOption('--backend', options.backend), [
+      'tensorrt',
+      'tensorrt-rtx',
+    ])!;
+    const mib = integerOption('--workspace-mib', options['workspace-mib'], 1, 1 << 20);
+    const request = {
+      backend,
+      ...sizeOption('--size', requiredOption('--size', options.size)),
+      factor: integerOption('--factor', options.factor, 2, 64),
+      batch: integerOption('--batch', options.batch, 1, MOST_BATCH),
+      precision: choiceOption('--precision', options.precision, PRECISIONS),
+      lowering: choiceOption('--lowering', options.lowering, ['3d', '2d']),
+      computeCapabilities: options['compute-capability']?.split(','),
+      device: integerOption('--device', options.device, 0, 1023),
+      workspaceBytes: mib === undefined ? undefined : mib * 2 ** 20,
+      optimizationLevel: integerOption('--optimization-level', options['optimization-level'], 0, 5),
+      tensorrtPath: options.tensorrt,
+    };
+    if (!options.overwrite && existsSync(output)) {
+      throw new FlavrError('OUTPUT_EXISTS', `${output} exists. Choose another name, or give --overwrite.`);
+    }
+    const line = new ProgressLine(process.stderr);
+    const engine = await buildEngine(await loadModel(options.model ?? DEFAULT_MODEL), {
+      ...request,
+      signal,
+      onNotice: note,
+      onProgress: ({ stage, fraction }) =>
+        line.show(fraction === undefined ? stage : `${Math.floor(fraction * 100)}%  ${stage}`),
+    }).finally(() => line.clear());
+    await writeEngine(output, engine);
+    const { header, plan } = engine;
+    print(`${output}: ${header.family} ${header.version}, ${(plan.byteLength / 1e6).toFixed(1)} MB`);
+    return { output, planBytes: plan.byteLength, ...header };
+  },
+});
