@@ -54,13 +54,14 @@ for (const name of ['out.webm', 'out.mkv', 'out.mov', 'out.gif']) {
 
 test('refuses transparency where it would be lost, naming where it is not', () =>
   withFolder(async (folder) => {
-    for (const [name, codec] of [
+    for (const [name, codec, encoderOptions = {}] of [
       ['out.mp4', undefined],
       ['out.ts', undefined],
       ['out.mkv', 'libx264'],
       ['out', 'jpeg'],
+      ['out.webm', undefined, { pix_fmt: 'yuv420p' }],
     ] as const) {
-      const error = await refusal(openSink(join(folder, name), sinkOptions({ info: INFO, codec })));
+      const error = await refusal(openSink(join(folder, name), sinkOptions({ info: INFO, codec, encoderOptions })));
       assert.is(error.code, 'VIDEO_UNSUPPORTED');
       assert.match(error.message, /transparency/);
       assert.match(error.message, /PNG/);

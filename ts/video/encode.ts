@@ -5,13 +5,14 @@ import { type Av, checkAv } from './av.js';
 import { ALPHA_OUTPUTS, ENCODERS, type EncoderProfile } from './containers.js';
 import { codedColor, type FrameMaker, FrameScaler, setColor } from './from-rgb.js';
 import { FramePalette } from './palette.js';
+import { pixelFormatTraits } from './pixel-format.js';
 import type { VideoInfo } from './types.js';
 
 export interface EncoderOptions {
   readonly info: VideoInfo;
   readonly codec: string;
   readonly crf: number | undefined;
-  /** Passed to FFmpeg as they are; `pix_fmt` chooses the pixel format. */
+  /** Passed to FFmpeg as they are, where the encoder knows them; `pix_fmt` chooses the pixel format. */
   readonly options: Readonly<Record<string, string>>;
   readonly threads: number | undefined;
   readonly frameRate: Rational | undefined;
@@ -26,21 +27,30 @@ export class VideoEncoder {
   readonly context: CodecContext;
   /** Sentences for people about choices that they may not expect. */
   readonly warnings: readonly string[];
+  /** Those of the given options that the encoder does not have. */
+  readonly otherOptions: Readonly<Record<string, string>>;
   readonly #av: Av;
   readonly #maker: FrameMaker;
   // Not every encoder hands durations through; those of frames that are inside it wait here, by presentation time.
   readonly #durations = new Map<bigint, bigint>();
 
-  private constructor(av: Av, context: CodecContext, maker: FrameMaker, warnings: readonly string[]) {
+  private constructor(
+    av: Av,
+    context: CodecContext,
+    maker: FrameMaker,
+    warnings: readonly string[],
+    otherOptions: Readonly<Record<string, string>>,
+  ) {
     this.#av = av;
     this.context = context;
     this.#maker = maker;
     this.warnings = warnings;
+    this.otherOptions = otherOptions;
   }
 
   /**
-   * @throws FlavrError `VIDEO_UNSUPPORTED` for an unknown encoder, or one without alpha where frames have it;
-   * `BAD_ARGUMENT` for options it does not have.
+   * @throws FlavrError `VIDEO_UNSUPPORTED` for an unknown encoder, one without alpha where frames have it, or one that
+   * refuses these options; `BAD_ARGUMENT` for a pixel format or a rate factor that it does not have.
    */
   static async open(av: Av, options: EncoderOptions): Promise<VideoEncoder> {
     const { info, codec: name } = options;
@@ -60,19 +70,22 @@ export class VideoEncoder {
       const color = codedColor(info, format, profile.matrix);
       describe(av, context, options, format);
       setColor(context, color.tags);
+      const has = (option: string) => {
+        const found = av.Option.find(context.getNative(), option, av.AV_OPT_SEARCH_CHILDREN);
+        return found !== null && found.type !== av.AV_OPT_TYPE_CONST;
+      };
       const crf = options.crf ?? profile.crf;
+      if (crf !== undefined && !has('crf')) {
+        throw new FlavrError('BAD_ARGUMENT', `The encoder ${name} has no constant rate factor (crf).`);
+      }
+      const own = Object.entries(given).filter(([option]) => has(option));
+      const others = Object.entries(given).filter(([option]) => !has(option));
       const settings: Record<string, string> = {
         ...profile.options,
         ...(info.alpha ? profile.alphaOptions : {}),
         ...(crf === undefined ? {} : { crf: String(crf) }),
-        ...given,
+        ...Object.fromEntries(own),
       };
-      for (const option of Object.keys(settings)) {
-        const found = av.Option.find(context.getNative(), option, av.AV_OPT_SEARCH_CHILDREN);
-        if (!found || found.type === av.AV_OPT_TYPE_CONST) {
-          throw new FlavrError('BAD_ARGUMENT', `The encoder ${name} has no option "${option}".`);
-        }
-      }
       checkAv(
         av,
         await context.open2(codec, av.Dictionary.fromObject(settings)),
@@ -83,7 +96,7 @@ export class VideoEncoder {
         format === 'pal8'
           ? await FramePalette.create(av, info, options.timeBase)
           : new FrameScaler(av, info, format, color, options.threads);
-      return new VideoEncoder(av, context, maker, warning ? [warning] : []);
+      return new VideoEncoder(av, context, maker, warning ? [warning] : [], Object.fromEntries(others));
     } catch (error) {
       context.freeContext();
       throw error;
@@ -167,13 +180,14 @@ function choosePixelFormat(
         `The encoder ${encoder} has no pixel format "${chosen}"; it has ${available.join(', ')}.`,
       );
     }
-    return { format: chosen };
+    if (!info.alpha || pixelFormatTraits(chosen).alpha) return { format: chosen };
+  } else if (info.alpha && profile.alphaFormat) {
+    return { format: profile.alphaFormat };
   }
   if (info.alpha) {
-    if (profile.alphaFormat) return { format: profile.alphaFormat };
     throw new FlavrError(
       'VIDEO_UNSUPPORTED',
-      `The source has transparency, which the encoder ${encoder} cannot keep. Write to ${ALPHA_OUTPUTS}.`,
+      `The source has transparency, which the encoder ${encoder} cannot keep${chosen ? ` as ${chosen}` : ''}. Write to ${ALPHA_OUTPUTS}.`,
     );
   }
   if (profile.pixelFormat) return { format: profile.pixelFormat };

@@ -10,6 +10,7 @@ import {
   UNSPECIFIED,
 } from './color.js';
 import type { EncoderProfile } from './containers.js';
+import { pixelFormatTraits } from './pixel-format.js';
 import type { ColorInfo, VideoInfo } from './types.js';
 
 type EmitFrame = (frame: Frame) => Promise<void>;
@@ -115,7 +116,7 @@ export interface CodedColor {
  */
 export function codedColor(info: VideoInfo, format: string, codedMatrix: EncoderProfile['matrix']): CodedColor {
   const { color: source } = info;
-  if (isRgb(format)) {
+  if (pixelFormatTraits(format).rgb) {
     return { matrix: MATRIX_RGB, range: RANGE_FULL, tags: { ...source, matrix: MATRIX_RGB, range: RANGE_FULL } };
   }
   const fromRgb = source.matrix === MATRIX_RGB;
@@ -134,8 +135,6 @@ export function codedColor(info: VideoInfo, format: string, codedMatrix: Encoder
 export function setColor(target: CodecContext | Frame, { primaries, transfer, matrix, range }: ColorInfo): void {
   Object.assign(target, { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange: range });
 }
-
-const isRgb = (format: string): boolean => /^(rgb|bgr|argb|abgr|gbr|pal8)/.test(format);
 
 function withAlpha(rgb: Uint8Array, alpha: Uint8Array | undefined, rgba: Uint8Array): Uint8Array {
   // A pixel in one write is several times faster than in four; all machines that Node runs on store its low byte first.

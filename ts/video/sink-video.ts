@@ -38,18 +38,15 @@ export async function openVideoSink(path: string, container: Container, options:
     const source = options.copyFrom === undefined ? undefined : await openFile(av, options.copyFrom);
     if (source) opened({ close: () => source.format.closeInput() });
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
-    const { encoderOptions, muxerOptions } = splitOptions(muxer, options.encoderOptions);
     const timeBase = chooseTimeBase(container, options, slow, source?.stream);
-    const { frameRate } = options;
-    if (frameRate && compare(frameRate, divide(ONE, multiply(timeBase, rational(container.shortestFrame)))) > 0) {
+    const { info, frameRate, crf, encoderOptions, threads } = options;
+    if (frameRate && compare(frameRate, highestRate(container, timeBase)) > 0) {
       throw tooFast(path, container, timeBase, `${toNumber(frameRate)} are asked for`);
     }
-    const encoder = opened(
-      await VideoEncoder.open(av, {
-        ...{ info: options.info, codec, crf: options.crf, options: encoderOptions, threads: options.threads },
-        ...{ frameRate: options.frameRate, timeBase, globalHeader: muxer.wantsGlobalHeader },
-      }),
-    );
+    const globalHeader = muxer.wantsGlobalHeader;
+    const encoding = { info, codec, crf, options: encoderOptions, threads, frameRate, timeBase, globalHeader };
+    const encoder = opened(await VideoEncoder.open(av, encoding));
+    checkMuxerOptions(muxer, codec, container, encoder.otherOptions);
     const stream = muxer.addStream(encoder.context, timeBase);
     tagVideo(av, stream, container, options, source?.stream);
     const timeline = new Timeline({
@@ -66,7 +63,7 @@ export async function openVideoSink(path: string, container: Container, options:
       chapters = chaptersOf(await readChapters(av, copy.path, source), timeline);
       muxer.metadata = fileMetadata(source);
     }
-    await muxer.writeHeader(muxerOptions);
+    await muxer.writeHeader(encoder.otherOptions);
     return new EncodedSink(
       { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, release },
       options,
@@ -213,8 +210,11 @@ function slowFactor({ slow, audio }: SinkOptions): Rational {
   return factor;
 }
 
-function tooFast(path: string, { shortestFrame }: Container, timeBase: Rational, what: string): FlavrError {
-  const limit = toNumber(divide(ONE, multiply(timeBase, rational(shortestFrame))));
+const highestRate = ({ shortestFrame }: Container, timeBase: Rational): Rational =>
+  divide(ONE, multiply(timeBase, rational(shortestFrame)));
+
+function tooFast(path: string, container: Container, timeBase: Rational, what: string): FlavrError {
+  const limit = toNumber(highestRate(container, timeBase));
   return new FlavrError(
     'VIDEO_UNSUPPORTED',
     `${path} can hold at most ${limit} frames per second; ${what}. Ask for a lower rate, or write to another format.`,
@@ -247,19 +247,21 @@ function chooseTimeBase(
   return rational(1n, ticksPerSecond(steps));
 }
 
-/** `encoderOptions` are the encoder's or, where only the muxer has that name, the muxer's (for example movflags). */
-function splitOptions(muxer: Muxer, options: Readonly<Record<string, string>>) {
-  const entries = Object.entries(options);
-  const forMuxer = entries.filter(([name]) => muxer.hasOption(name) && !ENCODER_FIRST.has(name));
-  const names = new Set(forMuxer.map(([name]) => name));
-  return {
-    encoderOptions: Object.fromEntries(entries.filter(([name]) => !names.has(name))),
-    muxerOptions: Object.fromEntries(forMuxer),
-  };
+// What the encoder does not know may be the muxer's, for example movflags.
+function checkMuxerOptions(
+  muxer: Muxer,
+  codec: string,
+  { muxer: name }: Container,
+  options: VideoEncoder['otherOptions'],
+) {
+  for (const option of Object.keys(options)) {
+    if (muxer.hasOption(option)) continue;
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `Neither the encoder ${codec} nor the muxer ${name} has an option "${option}".`,
+    );
+  }
 }
-
-// Names that both have.
-const ENCODER_FIRST = new Set(['flags', 'strict', 'threads']);
 
 function tagVideo(
   av: Av,

@@ -1,4 +1,5 @@
 import type { AVCodecID, AVMediaType, CodecParameters, Packet, Stream } from 'node-av';
+import { FlavrError } from '../errors.js';
 import { add, compare, type Rational, rational, subtract, ZERO } from '../rational.js';
 import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
@@ -184,18 +185,21 @@ export class StreamCopier {
     return parameters;
   }
 
-  async #transcode(input: Stream, codec: string, encoder: string): Promise<Route> {
+  async #transcode(input: Stream, codec: string, encoder: string): Promise<Route | undefined> {
     const { container, timeline } = this.#options;
+    const globalHeader = this.#muxer.wantsGlobalHeader;
+    let transcoder: AudioTranscoder;
+    try {
+      transcoder = await AudioTranscoder.open(this.#av, input, { encoder, timeline, globalHeader });
+    } catch (error) {
+      if (!(error instanceof FlavrError)) throw error;
+      return this.#leaveOut(input, codec, error.message.replace(/\.$/, ''));
+    }
     if (!this.#stretches) {
       this.#warnings.push(
         `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: a ${container.muxer} file cannot hold it.`,
       );
     }
-    const transcoder = await AudioTranscoder.open(this.#av, input, {
-      encoder,
-      timeline,
-      globalHeader: this.#muxer.wantsGlobalHeader,
-    });
     const output = this.#muxer.addStream(transcoder.encoder, transcoder.step);
     this.#describe(output, input);
     const emit = (packet: Packet, times: PacketTimes) => this.#muxer.write(packet, output, times);
@@ -253,21 +257,21 @@ export class StreamCopier {
       const route = this.#routes.get(this.#packet.streamIndex);
       const times = route && this.#times(route);
       if (route && times) {
-        const kept = this.#isSubtitle(route) ? clip(times, timeline) : times;
+        const kept = this.#is(route, av.AVMEDIA_TYPE_SUBTITLE) ? clip(times, timeline) : times;
         if (timeline.isPastEnd(kept.pts)) this.#done.add(route);
         else if (!timeline.isBeforeStart(kept.pts)) return { route, times: toOutput(kept, timeline) };
       }
       this.#packet.unref();
       // Subtitles are too sparse to tell where the range's end has been passed.
-      const sounds = [...this.#routes.values()].filter((candidate) => !this.#isSubtitle(candidate));
+      const sounds = [...this.#routes.values()].filter((other) => this.#is(other, av.AVMEDIA_TYPE_AUDIO));
       if (sounds.length > 0 && sounds.every((sound) => this.#done.has(sound))) break;
     }
     this.#ended = true;
     return undefined;
   }
 
-  #isSubtitle(route: Route): boolean {
-    return route.input.codecpar.codecType === this.#av.AVMEDIA_TYPE_SUBTITLE;
+  #is(route: Route, type: AVMediaType): boolean {
+    return route.input.codecpar.codecType === type;
   }
 
   #times(route: Route): PacketTimes | undefined {
