@@ -56,6 +56,35 @@ function equalFrames(actual: readonly Frame[], expected: readonly Frame[], what:
   }
 }
 
+/** A consumer that uses a frame's memory again as soon as it may. */
+class Reuse {
+  readonly #flavr: Interpolator;
+  /** Release each time a frame comes out, or overwrite it after the last time and release it as often as it came. */
+  readonly #eager: boolean;
+  #last: { frame: Frame; times: number } | undefined;
+
+  constructor({ flavr, random }: Pick<Case, 'flavr' | 'random'>) {
+    this.#flavr = flavr;
+    this.#eager = random.chance(0.5);
+  }
+
+  cameOut(frame: Frame): void {
+    if (this.#eager) this.#flavr.release(frame);
+    else if (this.#last?.frame === frame) this.#last.times++;
+    else {
+      this.end();
+      this.#last = { frame, times: 1 };
+    }
+  }
+
+  end(): void {
+    if (!this.#last) return;
+    const { frame, times } = this.#last;
+    frame.fill(0x55);
+    for (let i = 0; i < times; i++) this.#flavr.release(frame);
+  }
+}
+
 async function closed({ flavr, session }: Case, what: string): Promise<void> {
   await flavr.dispose();
   assert.is(session.openLanes, 0, `${what}: lanes left open`);
@@ -93,25 +122,19 @@ test('a stream gives the same, though frames are overwritten and released as soo
       }
     }
     const seen: Frame[] = [];
-    let last: { frame: Frame; times: number } | undefined;
-    const giveUp = () => {
-      last?.frame.fill(0x55);
-      for (let i = 0; last && i < last.times; i++) flavr.release(last.frame);
-    };
+    const reuse = new Reuse(c);
     for await (const frame of flavr.stream(source(), k, { cuts })) {
       seen.push(frame.slice());
-      if (last?.frame === frame) last.times++;
-      else {
-        giveUp();
-        last = { frame, times: 1 };
-      }
+      reuse.cameOut(frame);
     }
-    giveUp();
+    reuse.end();
     equalFrames(seen, expected, what);
     await closed(c, what);
     // What copyInput leaves lent is what the source itself took by allocFrame.
     const sources = owned && seed % 3 === 0 ? clip.length : 0;
     assert.is(session.stats().framesLent, sources, `${what}: frames not given back`);
+    // The first frame of a shot may fill the gap before it: it comes out before anything is known of its windows.
+    assert.ok(session.copies <= cuts.length, `${what}: ${session.copies} copies for ${cuts.length} cuts`);
   }
 });
 
@@ -165,7 +188,23 @@ test('a target rate takes the nearest instant of each gap, for irregular times, 
     if (compare(rate, rational(1)) < 0) continue;
     const expected = atRate(clip, c.cuts, rate, c);
     const outputs: TimedOutput[] = [];
-    for await (const output of c.flavr.streamTimed(clip, { fps: rate })) outputs.push(output);
+    const handedIn = clip.map((frame) => ({ ...frame, data: frame.data.slice() }));
+    async function* source() {
+      for (const frame of handedIn) {
+        yield frame;
+        if (random.chance(0.5)) await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    const reuse = new Reuse(c);
+    for await (const output of c.flavr.streamTimed(source(), { fps: rate })) {
+      assert.is(
+        output.original,
+        handedIn.some(({ data }) => data === output.data),
+        what,
+      );
+      outputs.push({ ...output, data: output.data.slice() });
+      reuse.cameOut(output.data);
+    }
     equalFrames(
       outputs.map(({ data }) => data),
       expected.map(({ data }) => data),
@@ -174,7 +213,6 @@ test('a target rate takes the nearest instant of each gap, for irregular times, 
     for (const [n, output] of outputs.entries()) {
       assert.is(output.index, n, what);
       assert.is(compare(output.time, expected[n]!.time), 0, `${what}: time of output ${n}`);
-      assert.is(output.original, c.clip.includes(output.data), `${what}: output ${n}`);
     }
     if (outputs.every(({ original }) => original)) assert.is(c.session.batches.length, 0, `${what}: needless windows`);
     await closed(c, what);

@@ -38,6 +38,8 @@ export class FakeSession implements Session {
   readonly backend = 'cpu';
   readonly batches: number[] = [];
   mostInFlight = 0;
+  /** Uploads that asked for a copy. */
+  copies = 0;
   disposed = false;
   readonly #options: SessionOptions;
   readonly #wiring: Wiring;
@@ -72,7 +74,10 @@ export class FakeSession implements Session {
         if (slots.size > capacity) throw new Error(`a lane of ${capacity} slots took ${slots.size}`);
         return slot;
       },
-      upload: (frame, { copy = false } = {}) => lane.add(copy ? frame.slice() : frame),
+      upload: (frame, { copy = false } = {}) => {
+        if (copy) this.copies++;
+        return lane.add(copy ? frame.slice() : frame);
+      },
       free: (slot) => {
         if (!slots.delete(slot as FakeSlot)) throw new Error('a slot was freed twice');
       },

@@ -1,10 +1,15 @@
 import { FlavrError } from '../errors.js';
 import type { FrameFormat } from '../frame.js';
+import type { Model } from '../model/config.js';
 import type { BuiltGraph } from '../model/graph-spec.js';
 
 const MiB = 2 ** 20;
 // A Node process with ONNX Runtime loaded and no model in it.
 const PROCESS = 100 * MiB;
+
+// ONNX Runtime's peak over the activations alive at one time, as measured and rounded up: copies in the layout that its
+// kernels want, and for three-dimensional convolutions every input value once per tap of the kernel.
+const WORKING_SET = { '2d': 2, '3d': 10 };
 
 /** What a session takes, in bytes. */
 export interface CpuMemory {
@@ -13,9 +18,14 @@ export interface CpuMemory {
   readonly perFrameSize: number;
 }
 
-/** Weights stand in the graph's file, in the session, and once more in the order its kernels want. */
-export function estimateCpuMemory({ bytes, estimate }: BuiltGraph): CpuMemory {
-  return { fixed: PROCESS + bytes.length + 2 * estimate.weightBytes, perFrameSize: estimate.peakActivationBytes };
+export function estimateCpuMemory(model: Model, { bytes, spec, estimate }: BuiltGraph): CpuMemory {
+  // Half precision is computed in float32. A graph of another maker has the convolutions it has.
+  const scale = WORKING_SET[model.kind === 'graph' ? '3d' : spec.lowering] * (spec.precision === 'fp16' ? 2 : 1);
+  return {
+    // Weights stand in the graph's file, in the session, and once more in the order that its kernels want.
+    fixed: PROCESS + bytes.length + 2 * estimate.weightBytes,
+    perFrameSize: scale * estimate.peakActivationBytes,
+  };
 }
 
 /** @throws FlavrError `OUT_OF_MEMORY` with the numbers and the largest size of the same shape that fits. */

@@ -77,7 +77,8 @@ class Host {
       interOpNumThreads: 1,
       executionMode: 'sequential',
       enableCpuMemArena: true,
-      enableMemPattern: true,
+      // One block for all activations takes more memory than blocks taken again as they fall free, and is no faster.
+      enableMemPattern: false,
       // Threads that spin while they wait take the cores from whoever decodes and encodes, and, where cores are shared,
       // from the threads they wait for.
       extra: { session: { intra_op: { allow_spinning: '0' } } },

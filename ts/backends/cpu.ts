@@ -32,7 +32,7 @@ export const cpuBackend: Backend = {
         lowering,
         form: 'framed',
       });
-      const memory = estimateCpuMemory(built);
+      const memory = estimateCpuMemory(model, built);
       checkCpuMemory(memory, format, process.availableMemory());
       memoryBytes += memory.fixed + memory.perFrameSize;
       return built;

@@ -7,7 +7,7 @@ import type { Frame } from '../frame.js';
 export class FramePool {
   readonly #bytes: number;
   readonly #mostIdle: number;
-  readonly #idle: Frame[] = [];
+  readonly #idle: ArrayBuffer[] = [];
   /** Weak, so that frames nobody releases can go. */
   #lent = new WeakSet<Frame>();
   #lentCount = 0;
@@ -30,9 +30,12 @@ export class FramePool {
     return this.#lentCount;
   }
 
-  /** Its content is whatever it was. */
+  /**
+   * Its content is whatever it was. Memory used again comes as a new object, so that a second release of the old one is
+   * no release of the new.
+   */
   take(): Frame {
-    const frame = this.#idle.pop() ?? new Uint8Array(this.#bytes);
+    const frame = new Uint8Array(this.#idle.pop() ?? new ArrayBuffer(this.#bytes));
     this.#lent.add(frame);
     this.#lentCount++;
     this.#collected.register(frame, undefined, frame);
@@ -45,7 +48,8 @@ export class FramePool {
     this.#collected.unregister(frame);
     this.#lentCount--;
     // A frame whose buffer was transferred away has no memory left to reuse.
-    if (frame.length === this.#bytes && this.#idle.length < this.#mostIdle) this.#idle.push(frame);
+    if (frame.length === this.#bytes && this.#idle.length < this.#mostIdle)
+      this.#idle.push(frame.buffer as ArrayBuffer);
   }
 
   /** Forgets the idle frames. */
