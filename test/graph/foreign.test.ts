@@ -154,6 +154,16 @@ const refused: readonly [string, (model: OnnxModel) => Partial<OnnxModel>, RegEx
   ],
   ['an old operator set', () => ({ opsets: new Map([['', 9]]) }), /operator set 9; export it with 11 or newer/],
   [
+    'a value made twice',
+    (model) => ({ nodes: [...model.nodes, node('Identity', ['frames'], ['interpolated'])] }),
+    /makes the value interpolated twice/,
+  ],
+  [
+    'an output that nothing makes',
+    () => ({ outputs: [info('elsewhere', 1, 3, 3, height, width)] }),
+    /nothing in it makes its output elsewhere/,
+  ],
+  [
     'a custom operator',
     (model) => ({ nodes: [...model.nodes, { ...node('Warp', ['frames'], ['w']), domain: 'acme' }] }),
     /acme\.Warp/,

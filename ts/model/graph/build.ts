@@ -53,7 +53,7 @@ function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'by
 
   const b = new GraphBuilder();
   const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, ring);
-  const body = model.kind === 'weights' ? published(b, model, spec, frames) : foreign(b, model, spec, frames);
+  const body = model.kind === 'weights' ? fromWeights(b, model, spec, frames) : fromGraph(b, model, spec, frames);
   if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
   else byteOutputs(b, body.unit, geometry);
   return {
@@ -78,7 +78,7 @@ interface Body {
   readonly embedded?: readonly SizedValue[];
 }
 
-function published(b: GraphBuilder, model: WeightsModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
+function fromWeights(b: GraphBuilder, model: WeightsModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
   const { config } = model;
   if (config.temporal !== 'none' && config.inputs % 4 !== 0) {
     throw new FlavrError(
@@ -98,7 +98,7 @@ function published(b: GraphBuilder, model: WeightsModel, spec: Required<GraphSpe
   return { unit, parameters: parameterCount(model), cost };
 }
 
-function foreign(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
+function fromGraph(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
   const [height, width] = [paddedSize(spec.height), paddedSize(spec.width)];
   if (height !== model.height || width !== model.width) {
     throw new FlavrError(
@@ -138,8 +138,9 @@ function lower(lowering: Lowering, b: GraphBuilder, weights: Weights, window: re
 /** The parameters that training learns; a batch norm's running statistics are none. */
 function parameterCount({ tensors }: WeightsModel): number {
   let count = 0;
-  for (const [name, { data }] of tensors)
+  for (const [name, { data }] of tensors) {
     if (!/\.(running_mean|running_var|num_batches_tracked)$/.test(name)) count += data.length;
+  }
   return count;
 }
 

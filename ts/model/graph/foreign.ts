@@ -46,8 +46,10 @@ export function foreignLayout(graph: OnnxModel, name: string): ForeignLayout {
   const refuse = (what: string) => new FlavrError('GRAPH_INVALID', `${name} cannot be used as a FLAVR graph: ${what}.`);
   checkOperators(graph, refuse);
 
+  // Old exporters list constants among the inputs, too.
   const constants = new Set(graph.initializers.map((initializer) => initializer.name));
   const inputs = graph.inputs.filter((input) => !constants.has(input.name));
+  checkNames(graph, inputs, refuse);
   const window = windowOf(inputs);
   if (window === undefined) {
     throw refuse(
@@ -84,6 +86,18 @@ function checkOperators(graph: OnnxModel, refuse: (what: string) => FlavrError):
       if (attribute.kind === 'other' && attribute.graph) throw refuse(`it has control flow (${op}); export it traced`);
     }
   }
+}
+
+/** Every value is made once, and every output is made. */
+function checkNames(graph: OnnxModel, inputs: readonly ValueInfo[], refuse: (what: string) => FlavrError): void {
+  const made = new Set<string>();
+  const values = [...inputs, ...graph.initializers].map(({ name }) => name);
+  for (const name of [...values, ...graph.nodes.flatMap(({ outputs }) => outputs)]) {
+    if (name !== '' && made.has(name)) throw refuse(`it makes the value ${name} twice`);
+    made.add(name);
+  }
+  const lost = graph.outputs.find(({ name }) => !made.has(name));
+  if (lost) throw refuse(`nothing in it makes its output ${lost.name}`);
 }
 
 const isFixed = (shape: ValueInfo['shape'], expected: readonly (number | undefined)[]): shape is readonly number[] =>
