@@ -7,7 +7,7 @@ import type { InterpolateVideoOptions, VideoProgress } from '../../ts/video/inde
 import { FlavrError, interpolateVideo, rational, toNumber } from '../../ts/video/index.js';
 import { makeVideo, temporaryFolder } from './make-video.js';
 import { greyOf, read, times } from './read-video.js';
-import { demux } from './sink-helper.js';
+import { decodeVideo, demux } from './sink-helper.js';
 
 const CLIP = 'test/fixtures/video/bunny-cut.mp4';
 const folder = temporaryFolder();
@@ -61,6 +61,33 @@ test('a flat grey clip comes out flat and grey, originals and new frames alike',
     const [least, most] = data.reduce(([a, b], value) => [Math.min(a!, value), Math.max(b!, value)], [255, 0]);
     const slack = index % 2 === 0 ? 0 : 2;
     assert.ok(least! >= greyOf(126) - slack && most! <= greyOf(126) + slack, `frame ${index}: ${least} to ${most}`);
+  }
+});
+
+test('original frames keep their luma and chroma through RGB and back', async () => {
+  const wave = (i: number, stride: number, plane: number) =>
+    128 + 25 * Math.sin((i % stride) / 3 + plane) * Math.cos(Math.floor(i / stride) / 4);
+  const path = await makeVideo(at('waves.mkv'), {
+    codec: 'ffv1',
+    frames: 2,
+    paint: (planes, _, { linesize }) => {
+      for (const [p, plane] of planes.entries()) {
+        for (let i = 0; i < plane.length; i++) plane[i] = wave(i, linesize[p]!, p);
+      }
+    },
+  });
+  await interpolateVideo(path, at('waves-out.mkv'), { k: 1, codec: 'ffv1', encoderOptions: { pix_fmt: 'yuv420p' } });
+  const [before, after] = [(await decodeVideo(path))[0]!, (await decodeVideo(at('waves-out.mkv')))[0]!];
+  for (const [p, plane] of before.planes.entries()) {
+    let worst = 0;
+    // Beyond the border there is nothing to interpolate chroma from.
+    for (let y = 2; y < (p ? 22 : 46); y++) {
+      for (let x = 2; x < (p ? 30 : 62); x++) {
+        const kept = after.planes[p]![y * after.strides[p]! + x]!;
+        worst = Math.max(worst, Math.abs(plane[y * before.strides[p]! + x]! - kept));
+      }
+    }
+    assert.ok(worst <= 1, `plane ${p} is off by ${worst}`);
   }
 });
 

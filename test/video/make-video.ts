@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Stream } from 'node-av';
 import { type Av, checkAv, loadAv } from '../../ts/video/av.js';
 import { displayMatrix } from '../../ts/video/display-matrix.js';
+import type { ColorInfo } from '../../ts/video/types.js';
 
 /** A folder of this process's own, removed when it ends. */
 export function temporaryFolder(): string {
@@ -26,7 +27,7 @@ export interface VideoRecipe {
   readonly encoderOptions?: Readonly<Record<string, string>>;
   readonly formatOptions?: Readonly<Record<string, string>>;
   /** FFmpeg's numbers. */
-  readonly color?: { primaries?: number; transfer?: number; matrix?: number; range?: number };
+  readonly color?: Partial<ColorInfo>;
   readonly sampleAspect?: readonly [number, number];
   /** Degrees clockwise. */
   readonly rotation?: number;
@@ -78,6 +79,7 @@ export async function makeVideo(path: string, recipe: VideoRecipe = {}): Promise
     colorTrc: color.transfer ?? 2,
     colorSpace: color.matrix ?? 2,
     colorRange: color.range ?? 0,
+    chromaLocation: color.chromaLocation ?? 0,
   });
   if (recipe.sampleAspect) context.sampleAspectRatio = new av.Rational(...recipe.sampleAspect);
   if (format.oformat?.hasFlags(av.AVFMT_GLOBALHEADER as never)) context.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);

@@ -125,7 +125,7 @@ test('writes colour tags, sample aspect and rotation back', () =>
     for (const extension of ['mp4', 'mov', 'mkv']) {
       const path = join(folder, `out.${extension}`);
       const info = videoInfo({
-        color: { primaries: 9, transfer: 14, matrix: 9, range: 1 },
+        color: { primaries: 9, transfer: 14, matrix: 9, range: 1, chromaLocation: 3 },
         sampleAspect: rational(4, 3),
         rotation: 90,
       });
@@ -188,7 +188,7 @@ test('states the matrix it chose for RGB sources', () =>
     await writeFrames(sink, info, evenTimes(2, rational(25)), rational(1, 25));
     await sink.finish();
     const source = await openSource(join(folder, 'out.mp4'), {});
-    assert.equal(source.info.color, { primaries: 1, transfer: 13, matrix: 6, range: 1 });
+    assert.equal(source.info.color, { primaries: 1, transfer: 13, matrix: 6, range: 1, chromaLocation: 1 });
     assert.is(source.info.pixelFormat, 'yuv420p');
     await source.close();
   }));

@@ -12,12 +12,12 @@ const at = (name: string) => join(folder, name);
 test('colour, sample aspect and rotation are read', async () => {
   const { source } = await read(
     await makeVideo(at('tags.mp4'), {
-      color: { primaries: 9, transfer: 14, matrix: 9, range: 1 },
+      color: { primaries: 9, transfer: 14, matrix: 9, range: 1, chromaLocation: 3 },
       sampleAspect: [4, 3],
       rotation: 90,
     }),
   );
-  assert.equal(source.info.color, { primaries: 9, transfer: 14, matrix: 9, range: 1 });
+  assert.equal(source.info.color, { primaries: 9, transfer: 14, matrix: 9, range: 1, chromaLocation: 3 });
   assert.equal(source.info.sampleAspect, rational(4, 3));
   assert.is(source.info.rotation, 90);
   assert.equal(source.warnings, []);

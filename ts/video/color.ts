@@ -32,6 +32,14 @@ export function conversionColor(info: Pick<VideoInfo, 'width' | 'height' | 'colo
   };
 }
 
+const CHROMA_LEFT = 1;
+
+/**
+ * Where to take subsampled chroma to lie, for reading and writing alike (colours would creep sideways otherwise): where the
+ * source states it, else on the left, as decoders of H.264 and its successors assume.
+ */
+export const conversionChroma = (color: ColorInfo): number => color.chromaLocation || CHROMA_LEFT;
+
 /** `PQ` or `HLG` where the transfer function is one of these, which 8 bits cannot carry well. */
 export function hdrTransfer(color: ColorInfo): 'PQ' | 'HLG' | undefined {
   return color.transfer === TRANSFER_PQ ? 'PQ' : color.transfer === TRANSFER_HLG ? 'HLG' : undefined;

@@ -27,6 +27,7 @@ export function describeVideo(
     transfer: frame.colorTrc,
     matrix: rgb ? MATRIX_RGB : frame.colorSpace,
     range: rgb ? RANGE_FULL : frame.colorRange,
+    chromaLocation: rgb ? undefined : frame.chromaLocation,
   };
   const hdr = hdrTransfer(color);
   if (hdr && !options.force8bit) {

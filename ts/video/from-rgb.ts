@@ -1,6 +1,7 @@
 import type { CodecContext, Frame, SoftwareScaleContext } from 'node-av';
 import { type Av, checkAv } from './av.js';
 import {
+  conversionChroma,
   conversionColor,
   MATRIX_BT601,
   MATRIX_RGB,
@@ -64,7 +65,7 @@ export class FrameScaler implements FrameMaker {
     this.#context = new av.SoftwareScaleContext();
     this.#context.allocContext();
     // Exact rounding and no dither: a flat grey must come out as one value.
-    this.#context.setOption('sws_flags', 'bicubic+full_chroma_int+accurate_rnd');
+    this.#context.setOption('sws_flags', 'bicubic+full_chroma_int+full_chroma_inp+accurate_rnd');
     this.#context.setOption('sws_dither', 'none');
     this.#context.setOption('threads', threads ?? 1);
   }
@@ -81,7 +82,7 @@ export class FrameScaler implements FrameMaker {
       // Same primaries and transfer on both sides: only the matrix and the range are converted.
       const { tags, matrix, range } = this.#color;
       setColor(source, { ...tags, matrix: MATRIX_RGB, range: RANGE_FULL });
-      setColor(frame, { ...tags, matrix, range });
+      setColor(frame, { ...tags, matrix, range, chromaLocation: conversionChroma(this.#info.color) });
       checkAv(av, await this.#context.scaleFrame(frame, source), 'VIDEO_UNSUPPORTED', 'A frame cannot be converted');
       setColor(frame, tags);
       frame.pts = pts;
@@ -132,8 +133,10 @@ export function codedColor(info: VideoInfo, format: string, codedMatrix: Encoder
 }
 
 // FFmpeg's numbers are branded types in node-av, which plain numbers do not fit.
-export function setColor(target: CodecContext | Frame, { primaries, transfer, matrix, range }: ColorInfo): void {
+export function setColor(target: CodecContext | Frame, color: ColorInfo): void {
+  const { primaries, transfer, matrix, range, chromaLocation = 0 } = color;
   Object.assign(target, { colorPrimaries: primaries, colorTrc: transfer, colorSpace: matrix, colorRange: range });
+  Object.assign(target, { chromaLocation });
 }
 
 function withAlpha(rgb: Uint8Array, alpha: Uint8Array | undefined, rgba: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 import type { Frame as AvFrame, SoftwareScaleContext } from 'node-av';
 import { type Av, checkAv } from './av.js';
-import { conversionColor, MATRIX_RGB, RANGE_FULL } from './color.js';
+import { conversionChroma, conversionColor, MATRIX_RGB, RANGE_FULL } from './color.js';
 import { pixelFormatTraits } from './pixel-format.js';
 import type { VideoInfo } from './types.js';
 
@@ -36,6 +36,7 @@ export class RgbConverter {
     const { matrix, range } = conversionColor(this.#info);
     const { rgb } = pixelFormatTraits(this.#av.avGetPixFmtName(frame.format as never) ?? '');
     frame.colorSpace = (rgb ? MATRIX_RGB : matrix) as typeof frame.colorSpace;
+    frame.chromaLocation = conversionChroma(this.#info.color) as typeof frame.chromaLocation;
     frame.colorRange = (rgb ? RANGE_FULL : range) as typeof frame.colorRange;
     // Lines are taken as they lie, so that the way back meets the same chroma; telling fields apart is the deinterlacer's.
     frame.clearFlags(this.#av.AV_FRAME_FLAG_INTERLACED);

@@ -6,6 +6,8 @@ export interface ColorInfo {
   readonly transfer: number;
   readonly matrix: number;
   readonly range: number;
+  /** Where subsampled chroma lies; 0 or undefined is unspecified. */
+  readonly chromaLocation?: number | undefined;
 }
 
 /** What the source is, as far as the sink and the summary need to know. */
