@@ -14,7 +14,15 @@ export { FlavrError, type FlavrErrorCode } from './errors.js';
 export type { Frame, FrameFormat, PixelFormat } from './frame.js';
 export { Interpolator } from './interpolator.js';
 export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/config.js';
-export type { Lowering, Precision } from './model/graph-spec.js';
+export { exportOnnx } from './model/export.js';
+export type {
+  BuiltGraph,
+  GraphEstimate,
+  GraphForm,
+  GraphSpec,
+  Lowering,
+  Precision,
+} from './model/graph-spec.js';
 export type { ModelOptions } from './model/infer.js';
 export { loadModel } from './model/load.js';
 export type {

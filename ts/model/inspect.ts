@@ -2,7 +2,7 @@ import { type EngineHeader, readEngineHeader } from '../engine/file.js';
 import { supportedFactors } from '../factors.js';
 import { type DecidedBy, type ModelConfig, modelFactor, modelInputs, type WeightsModel } from './config.js';
 import { type CheckpointFormat, fileFormat } from './format.js';
-import { buildGraph } from './graph/build.js';
+import { estimateGraph } from './graph/build.js';
 import type { GraphEstimate } from './graph-spec.js';
 import type { ModelOptions } from './infer.js';
 import { loadModel, openModelFile, readGraphBytes } from './load.js';
@@ -88,7 +88,7 @@ export async function inspectModel(nameOrPath: string, options: InspectOptions =
     hash: model.hash,
     metadata: model.metadata,
     ...size,
-    estimate: buildGraph(model, size).estimate,
+    estimate: estimateGraph(model, size),
   };
   if (model.kind === 'graph') return { ...common, kind: 'graph' };
   const { config, decidedBy } = model;
