@@ -83,7 +83,7 @@ export class AudioTranscoder {
         if (result === av.AVERROR_EAGAIN || result === av.AVERROR_EOF) break;
         if (result === av.AVERROR_INVALIDDATA) continue;
         checkAv(av, result, 'VIDEO_UNREADABLE', FAILED);
-        this.#start ??= this.#timeline.toOutput(fromTicks(frame.pts, this.#inputStep));
+        this.#start ??= this.#timeline.toOutput(fromTicks(frame.bestEffortTimestamp, this.#inputStep));
         await this.#filters.push(frame, (filtered) => this.#encode(filtered, emit));
         frame.unref();
       }
@@ -191,7 +191,7 @@ function filterNodes(
 }
 
 /** Equal tempo changes, each within what one filter does without dropping samples (0.5 to 2), that make `tempo` together. */
-export function tempos(tempo: number): number[] {
+function tempos(tempo: number): number[] {
   if (tempo === 1) return [];
   const count = Math.max(1, Math.ceil(Math.abs(Math.log2(tempo))));
   return Array.from({ length: count }, () => tempo ** (1 / count));

@@ -23,19 +23,19 @@ export interface OutputStream {
 
 /** Packets to a file, interleaved by time. All streams are added before `writeHeader`. */
 export class Muxer {
+  /** Ends every write once it fires; what feeds the muxer looks at it, too. */
+  readonly signal: AbortSignal;
   readonly #av: Av;
   readonly #context: FormatContext;
   readonly #file: OutputFile;
   readonly #muxer: string;
-  readonly #signal: AbortSignal;
   readonly #steps: Rational[] = [];
   #open = false;
   #headerWritten = false;
 
-  /** `signal` ends every later write. */
   constructor(av: Av, muxer: string, file: OutputFile, signal: AbortSignal) {
     this.#av = av;
-    this.#signal = signal;
+    this.signal = signal;
     this.#file = file;
     this.#muxer = muxer;
     this.#context = new av.FormatContext();
@@ -90,7 +90,7 @@ export class Muxer {
 
   /** Writes the packet with these times; its data is taken over, so the packet comes back empty. */
   async write(packet: Packet, to: OutputStream, times: PacketTimes): Promise<void> {
-    throwIfAborted(this.#signal);
+    throwIfAborted(this.signal);
     const { num, den } = to.stream.timeBase;
     const step = rational(num, den);
     let dts = toTicks(times.dts, step);
@@ -125,7 +125,7 @@ export class Muxer {
     this.#context.freeContext();
   }
 
-  // MP4 and MOV state the streams' offsets and lengths on a clock of its own, of milliseconds unless told otherwise.
+  // MP4 and MOV state the streams' offsets and lengths on a clock of the file's own, of milliseconds unless told otherwise.
   #clockOptions(): Record<string, string> {
     if (!this.hasOption('movie_timescale')) return {};
     const [video] = this.#steps;

@@ -1,5 +1,5 @@
 import type { AVCodecID, AVMediaType, CodecParameters, Packet, Stream } from 'node-av';
-import { FlavrError } from '../errors.js';
+import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, compare, type Rational, rational, subtract, ZERO } from '../rational.js';
 import { AudioTranscoder } from './audio-transcode.js';
 import { type Av, checkAv } from './av.js';
@@ -251,6 +251,7 @@ export class StreamCopier {
     const av = this.#av;
     const { timeline } = this.#options;
     while (!this.#ended) {
+      throwIfAborted(this.#muxer.signal);
       const result = await this.#source.format.readFrame(this.#packet);
       if (result === av.AVERROR_EOF) break;
       checkAv(av, result, 'VIDEO_UNREADABLE', `${this.#options.path} could not be read`);
