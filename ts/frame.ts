@@ -16,8 +16,8 @@ export interface FrameFormat {
 /** A frame is its bytes; what they mean is the session's format. */
 export type Frame = Uint8Array;
 
-// Larger than any video format knows; keeps every size below within exact integers.
-const MAX_SIDE = 16_384;
+/** Most pixels of width or height: more than any video format knows, and every size below stays an exact integer. */
+export const MAX_SIDE = 16_384;
 
 /**
  * Checks a size and completes it to a format.

@@ -1,3 +1,4 @@
+import { MAX_SIDE } from '../frame.js';
 import type { Rational } from '../rational.js';
 import type { Stamped } from './timestamps.js';
 import type { VideoInfo } from './types.js';
@@ -34,9 +35,9 @@ export interface RawVideoOptions {
   readonly warn: (warning: string) => void;
 }
 
-// Twice the largest format in use (16K UHD has 2^27 pixels): more is a broken or hostile file.
-export const MAX_SIDE = 16_384;
+/** Most pixels of a picture, about those of 16K: more is a broken or hostile file. */
 export const MAX_PIXELS = 2 ** 27;
 
+/** Whether a stated size can be a video's; to be asked before memory is taken for it. */
 export const fitsLimits = (width: number, height: number): boolean =>
   width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS;
