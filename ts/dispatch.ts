@@ -132,7 +132,7 @@ export class Dispatcher {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       waited = false;
-      this.#hand(this.#collect(batch));
+      void this.#hand(this.#collect(batch));
     }
   }
 

@@ -9,7 +9,7 @@ import { type Model, modelFactor, modelInputs } from './model/config.js';
 import { loadModel } from './model/load.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
 import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
-import { parseRational, type Rational, rational } from './rational.js';
+import { checkRational, parseRational, rational } from './rational.js';
 import { FrameStream, type StreamHost } from './stream.js';
 import { Planner } from './windows.js';
 
@@ -46,7 +46,7 @@ export class Interpolator {
   readonly #streams = new Set<FrameStream>();
   #disposed: Promise<void> | undefined;
 
-  private constructor(session: Session, model: Model, format: FrameFormat, limits: DispatchLimits, copyInput: boolean) {
+  private constructor(session: Session, model: Model, { format, limits }: CheckedOptions, options: OpenOptions) {
     this.#session = session;
     this.backend = session.backend;
     this.format = format;
@@ -59,7 +59,8 @@ export class Interpolator {
       dispatcher: new Dispatcher(session, limits),
       lending: new Lending((frame) => session.release(frame)),
       format,
-      copyInput,
+      copyInput: options.copyInput ?? false,
+      onProgress: options.onProgress,
       // As many as the session can hold, and a batch that is being gathered meanwhile.
       windowsAhead: limits.batch * (limits.inFlight + 1),
     };
@@ -93,7 +94,8 @@ export class Interpolator {
 
   /** The same on a backend and with a model that were chosen elsewhere. @internal */
   static async openOn(backend: Backend, model: Model, options: OpenOptions): Promise<Interpolator> {
-    const { format, limits, device, threads } = checkOptions(options);
+    const checked = checkOptions(options);
+    const { format, limits, device, threads } = checked;
     throwIfAborted(options.signal);
     const factor = modelFactor(model);
     const session = await backend.openSession({
@@ -110,7 +112,7 @@ export class Interpolator {
       onProgress: options.onProgress,
       signal: options.signal,
     });
-    return new Interpolator(session, model, format, limits, options.copyInput ?? false);
+    return new Interpolator(session, model, checked, options);
   }
 
   /**
@@ -236,7 +238,8 @@ export class Interpolator {
       throw new FlavrError('BAD_ARGUMENT', 'streamTimed takes either k, a factor, or fps, a target rate.');
     }
     if (k !== undefined) return new UniformPacing(k);
-    const rate = typeof fps === 'object' ? (fps as Rational) : parseRational(fps!, 'fps');
+    const rate: unknown = typeof fps === 'object' ? fps : parseRational(fps!, 'fps');
+    checkRational(rate, 'fps');
     return new RatePacing(rate, this.factors);
   }
 

@@ -40,7 +40,10 @@ export interface OpenOptions {
   readonly maxQueued?: number | undefined;
   /** CUDA graphs. Default `auto`. No effect on the CPU. */
   readonly graphs?: 'auto' | 'off' | undefined;
-  /** Copies every frame as it is handed in, so that its memory may be reused at once. Default false. */
+  /**
+   * Copies every frame as it is handed in, so that its memory may be reused at once; what comes out as an original is the
+   * copy. Default false.
+   */
   readonly copyInput?: boolean | undefined;
   /** Threads of the CPU backend. Default: as many as the process may use cores. */
   readonly threads?: number | undefined;

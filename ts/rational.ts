@@ -9,6 +9,13 @@ export interface Rational {
   readonly den: bigint;
 }
 
+/** @throws FlavrError `BAD_ARGUMENT` if a caller's value is no fraction: two bigints, the second greater than 0. */
+export function checkRational(value: unknown, what: string): asserts value is Rational {
+  const { num, den } = (value ?? {}) as Record<string, unknown>;
+  if (typeof num === 'bigint' && typeof den === 'bigint' && den > 0n) return;
+  throw new FlavrError('BAD_ARGUMENT', `${what} must be a fraction, made by rational(num, den) or parseRational().`);
+}
+
 export const ZERO: Rational = { num: 0n, den: 1n };
 
 function gcd(a: bigint, b: bigint): bigint {

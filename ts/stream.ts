@@ -1,9 +1,10 @@
-import type { Lane, Session, Slot } from './backends/backend.js';
+import type { Lane, Progress, Session, Slot } from './backends/backend.js';
 import type { Dispatcher, WindowQueue } from './dispatch.js';
 import { abortError, FlavrError } from './errors.js';
 import { checkFrame, type Frame, type FrameFormat } from './frame.js';
 import type { Lending } from './lending.js';
 import type { CallOptions, Cuts, FrameSource, TimedFrame, TimedOutput } from './options.js';
+import { checkRational } from './rational.js';
 import type { FrameId, Planner, RunStep, ShowStep, Step } from './windows.js';
 
 /** What the streams of one interpolator share. */
@@ -13,6 +14,7 @@ export interface StreamHost {
   readonly lending: Lending;
   readonly format: FrameFormat;
   readonly copyInput: boolean;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
   /** Windows that a stream keeps under way, so that the session never waits for it. */
   readonly windowsAhead: number;
 }
@@ -26,11 +28,13 @@ interface Node {
   /** Settles when `frame` is known; undefined for source frames. */
   readonly computed: Promise<void> | undefined;
   slot: Slot | undefined;
-  /** Windows planned that take it in and have not come back; and whether the first has, or how it is awaited. */
+  /** Windows planned that take it in and have not come back. */
   uses: number;
+  /** Whether such a window has come back. */
   read: boolean;
   shown: number;
   toShow: number;
+  /** Whether the plan will not name it again. */
   retired: boolean;
 }
 
@@ -190,6 +194,8 @@ export class FrameStream {
     const { session, format, copyInput, lending } = this.#host;
     const index = this.#arrivals++;
     checkFrame(arrival?.data, format, index);
+    checkRational(arrival.time, `The time of frame ${index}`);
+    if (arrival.duration !== undefined) checkRational(arrival.duration, `The duration of frame ${index}`);
     let data = arrival.data;
     if (copyInput) {
       data = session.allocFrame();
@@ -245,7 +251,8 @@ export class FrameStream {
   async #compute(step: RunStep, inputs: readonly { node: Node }[]): Promise<void> {
     const awaited = inputs.flatMap(({ node }) => (node.frame ? [] : [node.computed]));
     if (awaited.length > 0) await Promise.all(awaited);
-    await this.#host.session.prepare(step.factor);
+    const { session, onProgress } = this.#host;
+    await session.prepare(step.factor, { onProgress });
     const { frames, slots } = await this.#queue.run(step.factor, () => ({
       slots: inputs.map(({ node }) => this.#slotOf(node)),
       keepIn: step.keep ? this.#lane(step.pass + 1) : undefined,

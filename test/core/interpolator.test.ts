@@ -108,6 +108,16 @@ test('frames of the wrong kind, length or buffer are BAD_FRAME with their index'
   await flavr.dispose();
 });
 
+test('times and rates that are no fractions are refused', async () => {
+  const { flavr } = await open();
+  for (const time of [0, '0', undefined, { num: 1n, den: 0n }, { num: 1, den: 2 }]) {
+    const source = [{ data: frame(), time } as never];
+    await rejects(flavr.streamTimed(source, { k: 2 }).next(), 'BAD_ARGUMENT', /time of frame 0/);
+  }
+  await rejects(flavr.streamTimed([], { fps: { num: 24, den: 1 } as never }).next(), 'BAD_ARGUMENT', /fps/);
+  await flavr.dispose();
+});
+
 test('times that do not increase are refused', async () => {
   const { flavr } = await open();
   const source = [1, 1].map((time) => ({ data: frame(), time: rational(time) }));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { FlavrError } from '../errors.js';
 import { type Frame, type FrameFormat, frameBytes } from '../frame.js';
 import type { BuiltGraph } from '../model/graph-spec.js';
-import type { Batch, InferredWindow, Lane, Session, SessionStats, Slot, Window } from './backend.js';
+import type { Batch, InferredWindow, Lane, Session, SessionOptions, SessionStats, Slot, Window } from './backend.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
 import { FramePool } from './frame-pool.js';
 
@@ -51,7 +51,7 @@ export class CpuSession implements Session {
   readonly #frameBytes: number;
   readonly #pool: FramePool;
   readonly #child: ChildProcess;
-  readonly #requests: Socket;
+  readonly #requests: Socket | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #prepared = new Map<number, Promise<void>>();
   readonly #exited: Promise<void>;
@@ -71,20 +71,28 @@ export class CpuSession implements Session {
     this.#child = spawn(process.execPath, [program], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
+      // A debugger or a hook of the program's own is none of this process; and in Electron, execPath is not Node.
       env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
     });
-    this.#requests = this.#child.stdin as Socket;
-    this.#requests.on('error', () => {}); // Its end is told by `exit`.
-    const stderr = this.#child.stderr as Socket;
-    stderr.setEncoding('utf8').on('data', (text: string) => {
+    // Where the process could not be started these may be missing; `error` says so.
+    const [requests, , stderr, replies, lifeline] = this.#child.stdio as unknown as (Socket | undefined)[];
+    this.#requests = requests;
+    for (const pipe of [requests, replies, lifeline]) pipe?.on('error', () => {}); // `close` tells of its end.
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
     });
     const reader = new MessageReader<Reply>(
       (header) => Array.from({ length: header.bytes / this.#frameBytes }, () => this.#pool.take()),
       (header, payload) => this.#settle(header, payload),
     );
-    const replies = this.#child.stdio[3] as Socket;
-    replies.on('data', (chunk: Buffer) => reader.read(chunk));
+    replies?.on('data', (chunk: Buffer) => {
+      try {
+        reader.read(chunk);
+      } catch (error) {
+        this.#fail(`answered with what is no message (${(error as Error).message})`);
+        this.#child.kill('SIGKILL');
+      }
+    });
     // `close` comes after `exit`, when all that the process wrote has been read.
     this.#exited = new Promise((resolve) => {
       this.#child.on('error', (cause) => {
@@ -99,9 +107,10 @@ export class CpuSession implements Session {
     this.#hold();
   }
 
-  prepare(factor: number): Promise<void> {
+  prepare(factor: number, { onProgress }: { onProgress?: SessionOptions['onProgress'] } = {}): Promise<void> {
     let ready = this.#prepared.get(factor);
     if (!ready) {
+      onProgress?.({ stage: 'load model', fraction: undefined });
       ready = this.#prepare(factor);
       this.#prepared.set(factor, ready);
       ready.catch(() => this.#prepared.delete(factor));
@@ -214,7 +223,7 @@ export class CpuSession implements Session {
   }
 
   #send(request: Request, payload?: Uint8Array): void {
-    if (!this.#requests.writable) return;
+    if (!this.#requests?.writable) return;
     this.#requests.write(encodeHeader(request));
     if (payload) this.#requests.write(payload);
   }

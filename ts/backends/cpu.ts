@@ -42,10 +42,7 @@ export const cpuBackend: Backend = {
     const onAbort = () => void session.dispose();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      for (const [i, factor] of factors.entries()) {
-        options.onProgress?.({ stage: 'load model', fraction: i / factors.length });
-        await session.prepare(factor);
-      }
+      for (const factor of factors) await session.prepare(factor, options);
       throwIfAborted(signal);
       return session;
     } catch (error) {
