@@ -110,6 +110,7 @@ export class Dispatcher {
     while (this.#active.length < this.#limits.maxActive && this.#waiting.length > 0) {
       this.#active.push(this.#waiting.shift()!);
     }
+    if (this.#active.length === 0) this.#stopWaiting();
   }
 
   /** Looks for work once the current turn of the event loop has queued all it has: a batch may become fuller. */
@@ -126,14 +127,21 @@ export class Dispatcher {
     while (this.#running < this.#limits.inFlight && this.#active.length > 0) {
       const { batch, batchWaitMs } = this.#limits;
       if (!waited && batchWaitMs > 0 && this.#available() < batch) {
-        this.#timer ??= setTimeout(() => this.#dispatch(true), batchWaitMs);
+        this.#timer ??= setTimeout(() => {
+          this.#timer = undefined;
+          this.#dispatch(true);
+        }, batchWaitMs);
         return;
       }
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      this.#stopWaiting();
       waited = false;
       void this.#hand(this.#collect(batch));
     }
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Windows that the next batch could hold. */

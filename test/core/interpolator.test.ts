@@ -231,6 +231,16 @@ test('batches are filled from several calls when they may wait', async () => {
   await flavr.dispose();
 });
 
+test('a batch that waited while the device was busy still runs', async () => {
+  const { flavr } = await open({ batch: 4, batchWaitMs: 1, inFlight: 1 }, fakeBackend({ pace: settled }));
+  const first = flavr.interpolate(clip(6), 2);
+  await settled();
+  const second = flavr.interpolate(clip(2), 2);
+  assert.is((await first).length, 11);
+  assert.is((await second).length, 3);
+  await flavr.dispose();
+});
+
 test('dispose ends calls and streams with DISPOSED, and so does every later use', async () => {
   const { flavr, session } = await open({}, fakeBackend({ pace: settled }));
   const stream = flavr.stream(watched().source, 2);

@@ -165,6 +165,7 @@ export class CpuSession implements Session {
     this.#counts.hostCopiesOut += payload.length;
     if (header.peaks.includes(null)) {
       for (const frame of payload) this.release(frame);
+      for (const slot of kept.flat()) slot.lane.free(slot);
       throw new FlavrError(
         'NUMERIC_FAILURE',
         'The model gave a value that is not finite. Check the checkpoint, or use another precision.',
