@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Rational, rational } from '../../ts/rational.js';
+import { type Rational, rational, toNumber } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
 import { openSource } from '../../ts/video/source.js';
 import { buildSource } from './build-source.js';
@@ -47,6 +47,20 @@ for (const extension of ['mp4', 'mov']) {
 const VARIABLE: readonly Rational[] = [0, 3003, 4504, 9010, 9011, 90_000, 90_001, 123_457].map((n) =>
   rational(n, 180_000),
 );
+
+test('takes rates whose numbers FFmpeg cannot hold', () =>
+  withFolder(async (folder) => {
+    const rate = rational(23_976_023_977n, 1_000_000_000n);
+    for (const name of ['out.mp4', 'out.mov']) {
+      const path = join(folder, name);
+      const sink = await openSink(path, sinkOptions({ frameRate: rate }));
+      await writeFrames(sink, videoInfo(), evenTimes(30, rate), rational(1, 24));
+      await sink.finish();
+      const away = (await decodeVideo(path)).map(({ pts }, n) => Math.abs(toNumber(pts) - n / 23.976023977));
+      assert.is(away.length, 30, name);
+      assert.ok(Math.max(...away) < 1e-6, name);
+    }
+  }));
 
 test('keeps a variable rate exactly, to the tick of the stated step', () =>
   withFolder(async (folder) => {

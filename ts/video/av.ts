@@ -1,3 +1,4 @@
+import type { Rational as AvRational } from 'node-av';
 import { FlavrError, type FlavrErrorCode } from '../errors.js';
 import { importPeer } from '../peers.js';
 import { type Rational, rational } from '../rational.js';
@@ -40,4 +41,13 @@ export function checkAv(av: Av, result: number, code: FlavrErrorCode, context: s
 /** FFmpeg's fraction as ours; undefined where FFmpeg means "unknown" (a zero on either side). */
 export function fromAvRational(value: { num: number; den: number }): Rational | undefined {
   return value.num === 0 || value.den === 0 ? undefined : rational(value.num, value.den);
+}
+
+const MAX_INT = 2n ** 31n - 1n;
+
+/** Our fraction as FFmpeg's, whose numbers have 32 bits; one that does not fit is rounded, to nine digits. */
+export function toAvRational(av: Av, { num, den }: Rational): AvRational {
+  const larger = num > den ? num : den;
+  const divisor = larger > MAX_INT ? larger / MAX_INT + 1n : 1n;
+  return new av.Rational(Number(num / divisor), Number(den / divisor) || 1);
 }

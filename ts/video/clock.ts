@@ -1,6 +1,7 @@
 import { compare, multiply, type Rational, rational, subtract } from '../rational.js';
 
 const MAX_TICKS_PER_SECOND = 2n ** 31n - 1n;
+const MICROSECONDS = 1_000_000n;
 
 function lcm(a: bigint, b: bigint): bigint {
   let [x, y] = [a, b];
@@ -9,14 +10,18 @@ function lcm(a: bigint, b: bigint): bigint {
 }
 
 /**
- * Ticks per second of a clock that counts every given step in whole ticks. Steps that would take the clock beyond what
- * containers can state (2^31 - 1) are left out, later ones first.
+ * Ticks per second of a clock that counts every given step in whole ticks. Where that takes more than containers can
+ * state (2^31 - 1), the steps that do not fit are rounded to microseconds at least.
  */
 export function ticksPerSecond(steps: readonly (Rational | undefined)[]): bigint {
-  return steps.reduce((ticks, step) => {
+  let ticks = 1n;
+  let exact = true;
+  for (const step of steps) {
     const next = step ? lcm(ticks, step.den) : ticks;
-    return next <= MAX_TICKS_PER_SECOND ? next : ticks;
-  }, 1n);
+    if (next <= MAX_TICKS_PER_SECOND) ticks = next;
+    else exact = false;
+  }
+  return exact || ticks >= MICROSECONDS ? ticks : ticks * (MICROSECONDS / ticks + 1n);
 }
 
 /** The whole number nearest to an exact fraction; halves go up. */

@@ -1,7 +1,7 @@
 import type { Codec, CodecContext, Frame, Packet } from 'node-av';
 import { FlavrError } from '../errors.js';
 import type { Rational } from '../rational.js';
-import { type Av, checkAv } from './av.js';
+import { type Av, checkAv, toAvRational } from './av.js';
 import { ALPHA_OUTPUTS, ENCODERS, type EncoderProfile } from './containers.js';
 import { codedColor, type FrameMaker, FrameScaler, setColor } from './from-rgb.js';
 import { FramePalette } from './palette.js';
@@ -152,13 +152,12 @@ export class VideoEncoder {
 
 function describe(av: Av, context: CodecContext, options: EncoderOptions, format: string): void {
   const { info, timeBase, frameRate } = options;
-  const fraction = ({ num, den }: Rational) => new av.Rational(Number(num), Number(den));
   context.width = info.width;
   context.height = info.height;
   context.pixelFormat = av.avGetPixFmtFromName(format);
-  context.timeBase = fraction(timeBase);
-  if (frameRate) context.framerate = fraction(frameRate);
-  context.sampleAspectRatio = fraction(info.sampleAspect);
+  context.timeBase = toAvRational(av, timeBase);
+  if (frameRate) context.framerate = toAvRational(av, frameRate);
+  context.sampleAspectRatio = toAvRational(av, info.sampleAspect);
   context.threadCount = options.threads ?? 0;
   if (options.globalHeader) context.setFlags(av.AV_CODEC_FLAG_GLOBAL_HEADER);
 }

@@ -1,7 +1,7 @@
 import type { CodecContext, CodecParameters, FormatContext, Packet, Stream } from 'node-av';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, type Rational, rational } from '../rational.js';
-import { type Av, avError } from './av.js';
+import { type Av, avError, toAvRational } from './av.js';
 import { ticksPerSecond, toTicks } from './clock.js';
 import type { OutputFile } from './output-file.js';
 
@@ -60,7 +60,7 @@ export class Muxer {
       stream.codecpar.codecTag = 0;
     }
     this.#steps.push(timeBase);
-    stream.timeBase = new this.#av.Rational(Number(timeBase.num), Number(timeBase.den));
+    stream.timeBase = toAvRational(this.#av, timeBase);
     return { stream, lastDts: undefined };
   }
 

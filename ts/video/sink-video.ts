@@ -1,7 +1,7 @@
 import type { Packet, Stream } from 'node-av';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { add, compare, divide, multiply, parseRational, type Rational, rational, toNumber, ZERO } from '../rational.js';
-import { type Av, fromAvRational, loadAv } from './av.js';
+import { type Av, fromAvRational, loadAv, toAvRational } from './av.js';
 import { type Chapter, chaptersOf, holdsChapters, readChapters, writeChapters } from './chapters.js';
 import { fromTicks, Timeline, ticksPerSecond, toTicks } from './clock.js';
 import { ALPHA_OUTPUTS, type Container } from './containers.js';
@@ -271,8 +271,8 @@ function tagVideo(
   source: Stream | undefined,
 ): void {
   const { info, frameRate } = options;
-  stream.sampleAspectRatio = new av.Rational(Number(info.sampleAspect.num), Number(info.sampleAspect.den));
-  if (frameRate) stream.avgFrameRate = new av.Rational(Number(frameRate.num), Number(frameRate.den));
+  stream.sampleAspectRatio = toAvRational(av, info.sampleAspect);
+  if (frameRate) stream.avgFrameRate = toAvRational(av, frameRate);
   if (container.hevcTag && stream.codecpar.codecId === av.AV_CODEC_ID_HEVC)
     stream.codecpar.codecTag = container.hevcTag;
   // The source's own matrix may hold a mirroring that degrees cannot tell.
