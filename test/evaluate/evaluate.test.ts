@@ -1,51 +1,58 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootstrap, compareScores } from '../../ts/evaluate/compare.js';
+import type { DataSet, LazySample } from '../../ts/evaluate/data-set.js';
 import { evaluate, scoreKey, summarize } from '../../ts/evaluate/evaluate.js';
 import { blend, type Method, nearest } from '../../ts/evaluate/methods.js';
 import { prepare } from '../../ts/evaluate/prepare.js';
-import type { Protocol, Sample } from '../../ts/evaluate/protocol.js';
+import type { Measurement } from '../../ts/evaluate/protocol.js';
 
 const SIZE = { width: 16, height: 16 };
 const grey = (value: number) => ({ ...SIZE, data: new Uint8Array(16 * 16 * 3).fill(value) });
 
-const protocol: Protocol = {
+const measurement: Measurement = {
   name: 'greys',
   title: 'Greys',
-  factors: [2],
   preparation: { kind: 'none' },
   psnr: 'flavr',
   ssim: 'matlab3d',
   source: 'this test',
-  layout: 'names that are grey levels',
-  samples: () => Promise.resolve([]),
 };
-const sample = (id: string, inputs: number[], targets: number[]): Sample => ({
-  id,
-  sequence: id,
-  inputs: inputs.map(String),
-  targets: targets.map(String),
-  repeated: 0,
+
+/** A sample of grey frames by their levels; level 13 cannot be read. */
+function sample(id: string, inputs: number[], targets: number[]): LazySample {
+  const read = (level: number) => {
+    if (level === 13) throw new Error('13 cannot be read');
+    return grey(level);
+  };
+  const load = async () => ({ window: inputs.map(read), truth: targets.map(read) });
+  return { id, sequence: id, repeated: 0, load };
+}
+
+const setOf = (samples: readonly LazySample[]): DataSet => ({
+  measurement,
+  factor: 2,
+  inputs: 4,
+  count: samples.length,
+  async *samples() {
+    yield* samples;
+  },
 });
-const read = async (path: string) => {
-  if (path === '13') throw new Error('13 cannot be read');
-  return grey(Number(path));
-};
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-4, `${actual}, ${expected}`);
 
 test('the blend and the nearest frame are measured against the truth of the middle gap', async () => {
   const samples = [sample('a', [0, 100, 200, 250], [151])];
-  const [mixed, copied] = await evaluate(protocol, samples, [blend, nearest], { read });
+  const [mixed, copied] = await evaluate(setOf(samples), [blend, nearest]);
   near(mixed!.psnr, -10 * Math.log10((1 / 255) ** 2 + 1e-8));
   near(copied!.psnr, -10 * Math.log10((51 / 255) ** 2 + 1e-8));
 });
 
 test('with several instants, each is measured by itself; the nearest frame switches after the middle', async () => {
   const samples = [sample('a', [0, 100, 200, 250], [100, 100, 200])];
-  const [copied] = await evaluate(protocol, samples, [nearest], { read });
+  const [copied] = await evaluate(setOf(samples), [nearest]);
   assert.equal(copied!.psnrByIndex, [80, 80, 80]);
-  const [mixed] = await evaluate(protocol, samples, [blend], { read });
+  const [mixed] = await evaluate(setOf(samples), [blend]);
   near(mixed!.psnrByIndex[0]!, -10 * Math.log10((25 / 255) ** 2 + 1e-8));
   near(mixed!.psnrByIndex[1]!, -10 * Math.log10((50 / 255) ** 2 + 1e-8));
 });
@@ -65,23 +72,23 @@ test('means are over the frames of a sample first, then over samples; infinite f
 
 test('a bad sample is reported and the others are measured', async () => {
   const samples = [sample('bad', [0, 13, 0, 0], [0]), sample('good', [0, 10, 10, 0], [10])];
-  const [score] = await evaluate(protocol, samples, [blend], { read });
+  const [score] = await evaluate(setOf(samples), [blend]);
   assert.equal(score!.failed, [{ id: 'bad', message: '13 cannot be read' }]);
   assert.is(score!.samples.length, 1);
   near(score!.psnr, 80);
 });
 
 test('a data set of which nothing can be measured is an error that shows the first reason', async () => {
-  const failure = await evaluate(protocol, [sample('bad', [13, 13, 13, 13], [0])], [blend], { read }).catch((e) => e);
+  const failure = await evaluate(setOf([sample('bad', [13, 13, 13, 13], [0])]), [blend]).catch((e) => e);
   assert.is(failure.code, 'DATASET_INVALID');
   assert.match(failure.message, /bad: 13 cannot be read/);
 });
 
 test('known scores are taken over and their frames not read again', async () => {
   const samples = [sample('a', [13, 13, 13, 13], [13]), sample('b', [0, 10, 10, 0], [10])];
-  const known = new Map([[scoreKey('blend', 'a'), { id: 'a', sequence: 'a', repeated: 0, psnr: [20], ssim: [0.5] }]]);
+  const known = new Map([[scoreKey(blend, 'a'), { id: 'a', sequence: 'a', repeated: 0, psnr: [20], ssim: [0.5] }]]);
   const fresh: string[] = [];
-  const [score] = await evaluate(protocol, samples, [blend], { read, known, onScore: (_, { id }) => fresh.push(id) });
+  const [score] = await evaluate(setOf(samples), [blend], { known, onScore: (_, { id }) => fresh.push(id) });
   assert.equal(fresh, ['b']);
   assert.is(score!.failed.length, 0);
   near(score!.psnr, 50);
@@ -97,7 +104,7 @@ test('an aborted run stops before its next sample', async () => {
     },
   };
   const samples = [sample('a', [0, 1, 2, 3], [1]), sample('b', [0, 1, 2, 3], [1])];
-  const failure = await evaluate(protocol, samples, [stopping], { read, signal: controller.signal }).catch((e) => e);
+  const failure = await evaluate(setOf(samples), [stopping], { signal: controller.signal }).catch((e) => e);
   assert.is(failure.code, 'ABORTED');
 });
 

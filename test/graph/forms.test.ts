@@ -84,6 +84,12 @@ for (const [width, height] of [
       assert.equal(interpolated!.dims, [1, 1, height, width, 3]);
       const bytes = interpolated!.data as Uint8Array;
       assert.ok(maxDifference(bytes, expected) <= 1);
+      const floats = buildGraph(narrow, { width, height, lowering, form: 'unrounded' });
+      const unrounded = await runOnnx(floats.bytes, frameFeeds(frames, height, width));
+      assert.equal(Object.keys(unrounded), ['interpolated']);
+      const exact = cropOutputs(unit!.data as Float32Array, unit!.dims, height, width);
+      assert.equal(unrounded.interpolated!.dims, [1, ...exact.shape]);
+      assert.ok(maxDifference(unrounded.interpolated!.data as Float32Array, exact.data) < 2e-5);
       const off = bytes.reduce((count, byte, i) => count + Number(byte !== expected[i]), 0);
       assert.ok(off <= bytes.length / 1000, `${off} of ${bytes.length} bytes differ`);
     });
@@ -223,5 +229,23 @@ for (const [what, build, code, message] of refused) {
     assert.throws(build, (error: FlavrError) => error.code === code && message.test(error.message));
   });
 }
+
+test('values inside the graph become outputs too where they are asked for', async () => {
+  const [height, width] = [16, 24];
+  const taps = ['encoder.layer1.0.fg.factors', 'decoder.4.upconv.1.t0'];
+  const spec = { width, height, lowering: '2d', form: 'unrounded' } as const;
+  const feeds = frameFeeds(noiseFrames(4, height, width), height, width);
+  const plain = await runOnnx(buildGraph(narrow, spec).bytes, feeds);
+  const tapped = await runOnnx(buildGraph(narrow, { ...spec, taps }).bytes, feeds);
+  assert.equal(Object.keys(tapped).sort(), [...taps, 'interpolated'].sort());
+  assert.equal(tapped[taps[0]!]!.dims, [1, 4, 1, 1]);
+  assert.equal(tapped[taps[1]!]!.dims, [1, 4, height, width]);
+  assert.ok([...(tapped[taps[0]!]!.data as Float32Array)].every((factor) => factor > 0 && factor < 1));
+  assert.equal(tapped.interpolated!.data, plain.interpolated!.data);
+  assert.throws(
+    () => buildGraph(narrow, { ...spec, taps: ['decoder.9'] }),
+    ({ code, message }: FlavrError) => code === 'BAD_ARGUMENT' && message.includes('decoder.9'),
+  );
+});
 
 test.run();

@@ -3,6 +3,7 @@
 import { Socket } from 'node:net';
 import { isMainThread, Worker } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { cpuSessionOptions } from './cpu-options.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
 
 const REPLIES = 3;
@@ -70,19 +71,7 @@ class Host {
   }
 
   async #prepare({ id, factor, inputs, threads }: Request & { op: 'prepare' }, graph: Uint8Array): Promise<void> {
-    const session = await this.#ort.InferenceSession.create(graph, {
-      executionProviders: ['cpu'],
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      enableCpuMemArena: true,
-      // One block for all activations takes more memory than blocks taken again as they fall free, and is no faster.
-      enableMemPattern: false,
-      // Threads that spin while they wait take the cores from whoever decodes and encodes, and, where cores are shared,
-      // from the threads they wait for.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
+    const session = await this.#ort.InferenceSession.create(graph, cpuSessionOptions(threads));
     const shapeOf = (metadata: readonly InferenceSession.ValueMetadata[], name: string): readonly number[] => {
       const value = metadata.find((m) => m.name === name);
       if (!value?.isTensor) throw new Error(`the graph has no tensor ${name}`);

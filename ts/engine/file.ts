@@ -30,7 +30,7 @@ export interface EngineHeader {
   readonly batch: number;
   readonly precision: Precision | 'tf32';
   readonly lowering: Lowering;
-  readonly form: Exclude<GraphForm, 'raw'>;
+  readonly form: Extract<GraphForm, 'framed' | 'ring'>;
   /** Bytes from one frame to the next in an input tensor. */
   readonly frameStride: number;
   readonly estimate: GraphEstimate;

@@ -1,8 +1,7 @@
 import { FlavrError, throwIfAborted } from '../errors.js';
+import type { DataSet, LazySample, SampleFrames } from './data-set.js';
 import type { Method } from './methods.js';
 import type { Picture } from './picture.js';
-import { type BytePicture, prepare } from './prepare.js';
-import type { Protocol, Sample } from './protocol.js';
 import { interpolationError, psnr } from './psnr.js';
 import { ssim } from './ssim.js';
 
@@ -37,88 +36,122 @@ export interface MethodScore {
 }
 
 export interface EvaluateOptions {
-  readonly read: (path: string) => Promise<BytePicture>;
   /** Scores known from an earlier run, by method and sample; they are not measured again. */
   readonly known?: ReadonlyMap<string, SampleScore>;
   /** Called with each score as it is reached, so that a run can be resumed. */
-  readonly onScore?: (method: string, score: SampleScore) => void;
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onScore?: (method: Method, score: SampleScore) => void;
+  /** Called after each sample; the total is undefined where it is not known. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The key of a known score. */
-export const scoreKey = (method: string, sample: string): string => `${method}\n${sample}`;
+export const scoreKey = ({ identity }: Pick<Method, 'identity'>, sample: string): string => `${identity}\n${sample}`;
 
 /**
- * Measures methods on samples. One bad sample is reported and not fatal; the next sample is read while one is measured.
- * @throws FlavrError `ABORTED`; `DATASET_INVALID` if no sample at all could be measured.
+ * Measures methods on a data set. One bad sample is reported and not fatal; the next sample is read while one is measured,
+ * and no more than these two are in memory.
+ * @throws FlavrError `ABORTED`; `DATASET_INVALID` if no sample at all could be measured; what the set throws where its
+ * samples cannot be listed.
  */
 export async function evaluate(
-  protocol: Protocol,
-  samples: readonly Sample[],
+  set: DataSet,
   methods: readonly Method[],
-  options: EvaluateOptions,
+  options: EvaluateOptions = {},
 ): Promise<MethodScore[]> {
+  const { known, signal } = options;
   const scores = methods.map(() => [] as SampleScore[]);
   const failed = methods.map(() => [] as SampleFailure[]);
-  const todo = (sample: Sample) => methods.filter(({ name }) => !options.known?.has(scoreKey(name, sample.id)));
-  const load = (sample: Sample | undefined) =>
-    sample && todo(sample).length > 0 ? settle(readSample(sample, protocol, options.read)) : undefined;
-
-  let next = load(samples[0]);
-  for (const [n, sample] of samples.entries()) {
-    throwIfAborted(options.signal);
-    const current = await next;
-    next = load(samples[n + 1]);
+  const needed = ({ id }: LazySample) => methods.some((method) => !known?.has(scoreKey(method, id)));
+  let done = 0;
+  for await (const { sample, frames } of loadAhead(set.samples(), needed)) {
     for (const [m, method] of methods.entries()) {
-      const known = options.known?.get(scoreKey(method.name, sample.id));
-      if (known) {
-        scores[m]!.push(known);
+      throwIfAborted(signal);
+      const earlier = known?.get(scoreKey(method, sample.id));
+      if (earlier) {
+        scores[m]!.push(earlier);
         continue;
       }
       try {
-        const { window, truth } = unsettle(current!);
-        const score = measure(protocol, sample, await method.interpolate(window, truth.length + 1), truth);
+        const score = await measureSample(set, sample, unsettle(frames), method);
         scores[m]!.push(score);
-        options.onScore?.(method.name, score);
+        options.onScore?.(method, score);
       } catch (error) {
-        throwIfAborted(options.signal);
+        throwIfAborted(signal);
         failed[m]!.push({ id: sample.id, message: error instanceof Error ? error.message : String(error) });
       }
     }
-    options.onProgress?.(n + 1, samples.length);
+    options.onProgress?.(++done, set.count);
   }
   if (scores.every((list) => list.length === 0)) {
     const first = failed.flat()[0];
-    throw new FlavrError('DATASET_INVALID', `No sample could be measured. The first: ${first?.id}: ${first?.message}`);
+    const why = first ? `The first: ${first.id}: ${first.message}` : 'There is none: no gap has a true frame.';
+    throw new FlavrError('DATASET_INVALID', `No sample could be measured. ${why}`);
   }
-  return methods.map(({ name }, m) => summarize(name, scores[m]!, failed[m]!));
+  return methods.map((method, m) => summarize(method.name, scores[m]!, failed[m]!));
 }
 
-async function readSample(sample: Sample, { preparation }: Protocol, read: EvaluateOptions['read']) {
-  const cache = new Map<string, BytePicture>();
-  for (const path of [...sample.inputs, ...sample.targets]) {
-    if (!cache.has(path)) cache.set(path, prepare(await read(path), preparation));
-  }
-  const get = (path: string) => cache.get(path)!;
-  return { window: sample.inputs.map(get), truth: sample.targets.map(get) };
+/** What a method makes of a window: the frames between its middle two. */
+export function paintSample({ window, truth }: SampleFrames, method: Method): Promise<readonly Picture[]> {
+  const outer = (window.length - method.inputs) / 2;
+  return method.interpolate(window.slice(outer, window.length - outer), truth.length + 1);
 }
 
-function measure(
-  protocol: Protocol,
-  { id, sequence, repeated }: Sample,
-  painted: readonly Picture[],
-  truth: readonly Picture[],
-): SampleScore {
-  const each = (figure: (a: Picture, b: Picture) => number) => truth.map((picture, i) => figure(painted[i]!, picture));
-  return {
+async function measureSample(
+  { measurement }: DataSet,
+  { id, sequence, repeated }: LazySample,
+  frames: SampleFrames,
+  method: Method,
+): Promise<SampleScore> {
+  const painted = await paintSample(frames, method);
+  const each = (figure: (a: Picture, b: Picture) => number) =>
+    frames.truth.map((truth, i) => figure(painted[i]!, truth));
+  const score = {
     id,
     sequence,
     repeated,
-    psnr: each((a, b) => psnr(a, b, protocol.psnr)),
-    ssim: each((a, b) => ssim(a, b, protocol.ssim)),
-    ...(protocol.interpolationError && { interpolationError: each(interpolationError) }),
+    psnr: each((a, b) => psnr(a, b, measurement.psnr)),
+    ssim: each((a, b) => ssim(a, b, measurement.ssim)),
+    ...(measurement.interpolationError && { interpolationError: each(interpolationError) }),
   };
+  if ([...score.psnr, ...score.ssim].some(Number.isNaN)) {
+    throw new FlavrError('NUMERIC_FAILURE', `${method.name} gave a value that is not a number.`);
+  }
+  return score;
+}
+
+interface LoadedSample {
+  readonly sample: LazySample;
+  readonly frames: Settled<SampleFrames>;
+}
+
+/** Samples with their frames, one read ahead; those not needed come without. */
+async function* loadAhead(
+  samples: AsyncIterable<LazySample>,
+  needed: (sample: LazySample) => boolean,
+): AsyncGenerator<LoadedSample, void, undefined> {
+  const iterator = samples[Symbol.asyncIterator]();
+  // Settled: a failure ahead of its turn must not end the process as an unhandled rejection.
+  const load = () =>
+    settle(
+      iterator.next().then(async ({ done, value }): Promise<LoadedSample | undefined> => {
+        if (done) return undefined;
+        const frames = needed(value) ? await settle(value.load()) : { error: undefined };
+        return { sample: value, frames };
+      }),
+    );
+  let next = load();
+  try {
+    for (;;) {
+      const current = unsettle(await next);
+      if (!current) return;
+      next = load();
+      yield current;
+    }
+  } finally {
+    await next;
+    await iterator.return?.();
+  }
 }
 
 /** Means over scores. Pure. */
@@ -155,7 +188,6 @@ function byIndex(lists: readonly (readonly number[])[]): number[] {
 
 type Settled<T> = { readonly value: T } | { readonly error: unknown };
 
-// A read that fails ahead of its turn must not end the process as an unhandled rejection.
 const settle = <T>(promise: Promise<T>): Promise<Settled<T>> =>
   promise.then(
     (value) => ({ value }),

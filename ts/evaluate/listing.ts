@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { FlavrError } from '../errors.js';
 
-const IMAGE = /\.(png|jpe?g|bmp|tiff?|webp)$/i;
+const IMAGE = /\.(png|jpe?g|tiff?|webp)$/i;
 
 export function invalidDataset(folder: string, expected: string, found: string): FlavrError {
   return new FlavrError('DATASET_INVALID', `${folder}: expected ${expected}; found ${found}.`);

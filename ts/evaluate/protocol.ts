@@ -30,12 +30,10 @@ export interface SampleOptions {
   readonly factor: number;
 }
 
-/** A published way to measure: which frames, prepared how, measured how. */
-export interface Protocol {
+/** How something is measured, and after whom: what a figure is worth without the figures. */
+export interface Measurement {
   readonly name: string;
   readonly title: string;
-  /** k as published, first, and the others that its frames allow. */
-  readonly factors: readonly number[];
   readonly preparation: Preparation;
   readonly psnr: PsnrVariant;
   readonly ssim: SsimVariant;
@@ -45,10 +43,16 @@ export interface Protocol {
   readonly publishedCount?: number;
   /** Where the protocol is defined. */
   readonly source: string;
-  /** The folder that `--data` must name, for messages. */
-  readonly layout: string;
   /** Two-frame sets: the outer frames come from the clip where it has them, else the nearest is repeated. */
   readonly twoFrame?: boolean;
+}
+
+/** A published way to measure: which frames, prepared how, measured how. */
+export interface Protocol extends Measurement {
+  /** k as published, first, and the others that its frames allow. */
+  readonly factors: readonly number[];
+  /** The folder that `--data` must name, for messages. */
+  readonly layout: string;
   /** @throws FlavrError `DATASET_INVALID` saying what was expected and what was found. */
   samples(folder: string, options: SampleOptions): Promise<Sample[]>;
 }

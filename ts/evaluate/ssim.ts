@@ -25,8 +25,8 @@ interface Volume {
 export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'): number {
   checkPair(a, b);
   if (variant === 'uniform7') return uniformSsim(a, b);
-  const x = planes(a).map(clamp);
-  const y = planes(b).map(clamp);
+  const x = clamped(planes(a));
+  const y = clamped(planes(b));
   const across = variant === 'matlab3d';
   const blur = (values: Float32Array) => blurPlanes(values, a, across);
   const mean = { x: blur(x), y: blur(y) };
@@ -48,8 +48,16 @@ function similarity(mx: number, my: number, xx: number, yy: number, xy: number, 
   return ((2 * mx * my + c1) * (2 * covariance + c2)) / ((mx * mx + my * my + c1) * (varianceX + varianceY + c2));
 }
 
-const clamp = (value: number): number => Math.min(1, Math.max(0, value));
-const product = (x: Float32Array, y: Float32Array): Float32Array => x.map((value, i) => value * y[i]!);
+function clamped(values: Float32Array): Float32Array {
+  for (let i = 0; i < values.length; i++) values[i] = Math.min(1, Math.max(0, values[i]!));
+  return values;
+}
+
+function product(x: Float32Array, y: Float32Array): Float32Array {
+  const out = new Float32Array(x.length);
+  for (let i = 0; i < x.length; i++) out[i] = x[i]! * y[i]!;
+  return out;
+}
 
 function gaussian(radius: number, sigma: number): Float64Array {
   const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
@@ -61,19 +69,35 @@ function gaussian(radius: number, sigma: number): Float64Array {
 
 /** Separable Gaussian over columns, rows and, if asked, the three channels; edges repeat. */
 function blurPlanes(values: Float32Array, { width, height }: Volume, acrossChannels: boolean): Float32Array {
-  const rows = blurAxis(values, width, 1);
-  const both = blurAxis(rows, height, width);
-  return acrossChannels ? blurAxis(both, 3, width * height) : both;
+  const both = blurAcross(blurAlong(values, width), height, width);
+  return acrossChannels ? blurAcross(both, 3, width * height) : both;
 }
 
-/** One axis: `length` values, `step` apart, for every line of the array along it. */
-function blurAxis(values: Float32Array, length: number, step: number): Float32Array {
+/** Along lines of `length` neighbouring values. */
+function blurAlong(values: Float32Array, length: number): Float32Array {
+  const out = new Float32Array(values.length);
+  const line = new Float64Array(length + 2 * RADIUS);
+  for (let start = 0; start < values.length; start += length) {
+    line.set(values.subarray(start, start + length), RADIUS);
+    line.fill(line[RADIUS]!, 0, RADIUS);
+    line.fill(line[RADIUS + length - 1]!, RADIUS + length);
+    for (let position = 0; position < length; position++) {
+      let sum = 0;
+      for (let tap = 0; tap < GAUSSIAN.length; tap++) sum += GAUSSIAN[tap]! * line[position + tap]!;
+      out[start + position] = sum;
+    }
+  }
+  return out;
+}
+
+/** Across blocks of `length` lines, each of `step` values. */
+function blurAcross(values: Float32Array, length: number, step: number): Float32Array {
   const out = new Float32Array(values.length);
   for (let block = 0; block < values.length; block += length * step) {
     for (let position = 0; position < length; position++) {
+      const target = block + position * step;
       for (let tap = -RADIUS; tap <= RADIUS; tap++) {
         const source = block + Math.min(length - 1, Math.max(0, position + tap)) * step;
-        const target = block + position * step;
         const weight = GAUSSIAN[tap + RADIUS]!;
         for (let i = 0; i < step; i++) out[target + i]! += weight * values[source + i]!;
       }
@@ -82,47 +106,41 @@ function blurAxis(values: Float32Array, length: number, step: number): Float32Ar
   return out;
 }
 
+const BOX = 7;
+
 function uniformSsim(a: Picture, b: Picture): number {
-  const size = 7;
-  const x = toBytes(a);
-  const y = toBytes(b);
-  const { width, height } = a;
-  const unbias = size ** 2 / (size ** 2 - 1);
-  let sum = 0;
+  const [x, y] = [toBytes(a), toBytes(b)];
+  const unbias = BOX ** 2 / (BOX ** 2 - 1);
+  let total = 0;
   for (let channel = 0; channel < 3; channel++) {
-    const value = (of: Uint8Array) => (column: number, row: number) => of[(row * width + column) * 3 + channel]!;
-    const [p, q] = [value(x), value(y)];
-    const mean = (f: (column: number, row: number) => number) => boxMeans(width, height, size, f);
-    const mx = mean(p);
-    const my = mean(q);
-    const xx = mean((c, r) => p(c, r) ** 2);
-    const yy = mean((c, r) => q(c, r) ** 2);
-    const xy = mean((c, r) => p(c, r) * q(c, r));
-    sum +=
-      mx.reduce((total, m, i) => total + similarity(m, my[i]!, xx[i]!, yy[i]!, xy[i]!, 255, unbias), 0) / mx.length;
+    const means = (p: Uint8Array, q?: Uint8Array) => boxMeans(p, q, channel, a);
+    const [mx, my, xx, yy, xy] = [means(x), means(y), means(x, x), means(y, y), means(x, y)];
+    let sum = 0;
+    for (let i = 0; i < mx.length; i++) sum += similarity(mx[i]!, my[i]!, xx[i]!, yy[i]!, xy[i]!, 255, unbias);
+    total += sum / mx.length;
   }
-  return sum / 3;
+  return total / 3;
 }
 
-/** Means over every size x size box that lies inside, through a summed-area table. */
-function boxMeans(
-  width: number,
-  height: number,
-  size: number,
-  value: (column: number, row: number) => number,
-): Float64Array {
-  const table = new Float64Array((width + 1) * (height + 1));
-  for (let row = 0; row < height; row++) {
+/** Means of one channel of `p`, or of `p` times `q`, over every box that lies inside, through a summed-area table. */
+function boxMeans(p: Uint8Array, q: Uint8Array | undefined, channel: number, { width, height }: Volume): Float64Array {
+  const stride = width + 1;
+  const table = new Float64Array(stride * (height + 1));
+  for (let row = 0, at = channel; row < height; row++) {
     let line = 0;
-    for (let column = 0; column < width; column++) {
-      line += value(column, row);
-      table[(row + 1) * (width + 1) + column + 1] = table[row * (width + 1) + column + 1]! + line;
+    for (let column = 1; column <= width; column++, at += 3) {
+      line += q ? p[at]! * q[at]! : p[at]!;
+      table[(row + 1) * stride + column] = table[row * stride + column]! + line;
     }
   }
-  const [columns, rows] = [width - size + 1, height - size + 1];
-  return Float64Array.from({ length: columns * rows }, (_, i) => {
-    const top = Math.floor(i / columns) * (width + 1) + (i % columns);
-    const bottom = top + size * (width + 1);
-    return (table[bottom + size]! - table[bottom]! - table[top + size]! + table[top]!) / size ** 2;
-  });
+  const [columns, rows] = [width - BOX + 1, height - BOX + 1];
+  const out = new Float64Array(columns * rows);
+  for (let row = 0, i = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, i++) {
+      const top = row * stride + column;
+      const bottom = top + BOX * stride;
+      out[i] = (table[bottom + BOX]! - table[bottom]! - table[top + BOX]! + table[top]!) / BOX ** 2;
+    }
+  }
+  return out;
 }

@@ -7,8 +7,9 @@ export type Lowering = '3d' | '2d';
  * raw: one float32 input `frames` [B,3,2C,H,W] in [0,1], one float32 output `interpolated` [B,k-1,3,H,W], unclamped.
  * framed: inputs `frame0` … uint8 [B,H,W,3]; outputs `interpolated` uint8 [B,k-1,H,W,3] and `peak` float32 [B].
  * ring: as framed, but each input is uint8 [B,stride], stride being H*W*3 rounded up to 256 (device addresses need it).
+ * unrounded: inputs as framed; one output `interpolated`, float32 [B,k-1,3,H,W], neither clamped nor rounded.
  */
-export type GraphForm = 'raw' | 'framed' | 'ring';
+export type GraphForm = 'raw' | 'framed' | 'ring' | 'unrounded';
 
 export interface GraphSpec {
   /** Size of the frames as handed in; padding to multiples of 8 is inside the graph (outside of `raw`). */
@@ -24,6 +25,11 @@ export interface GraphSpec {
   readonly lowering?: Lowering;
   /** Default framed. */
   readonly form?: GraphForm;
+  /**
+   * Values inside the graph that are to be outputs too, under their own names: a layer's, such as
+   * `encoder.layer1.0.fg.factors` (the factors of a gate) or, in the 2d lowering, `decoder.4.upconv.1.t0`. Default none.
+   */
+  readonly taps?: readonly string[];
 }
 
 /** A finished ONNX graph and what a caller must know of it before running it. */

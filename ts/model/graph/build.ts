@@ -16,6 +16,7 @@ import {
   byteOutputs,
   centred,
   clipMean,
+  floatOutput,
   paddedSize,
   rawFrames,
   ringStride,
@@ -55,7 +56,9 @@ function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'by
   const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, ring);
   const body = model.kind === 'weights' ? fromWeights(b, model, spec, frames) : fromGraph(b, model, spec, frames);
   if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
+  else if (form === 'unrounded') floatOutput(b, body.unit, geometry);
   else byteOutputs(b, body.unit, geometry);
+  for (const name of spec.taps) tap(b, name);
   return {
     graph: b.finish(describe(model, spec, frameStride)),
     spec,
@@ -68,6 +71,12 @@ function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'by
       ...estimateMemory(b, body.embedded),
     },
   };
+}
+
+function tap(b: GraphBuilder, name: string): void {
+  const value = b.values.find((candidate) => candidate.name === name);
+  if (!value) throw new FlavrError('BAD_ARGUMENT', `The graph has no value ${name} that could be tapped.`);
+  if (!b.outputs.includes(value)) b.output(value);
 }
 
 /** The frames of the gap, unclamped, [B, k-1, 3, H', W'] in float32; and what making them takes. */
@@ -174,13 +183,14 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     precision: spec.precision ?? 'fp32',
     lowering: spec.lowering ?? '3d',
     form: spec.form ?? 'framed',
+    taps: spec.taps ?? [],
   } as const;
   if (!Number.isInteger(full.batch) || full.batch < 1) {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);
   }
   oneOf('precision', full.precision, ['fp32', 'fp16']);
   oneOf('lowering', full.lowering, ['3d', '2d']);
-  oneOf('form', full.form, ['raw', 'framed', 'ring']);
+  oneOf('form', full.form, ['raw', 'framed', 'ring', 'unrounded']);
   const m = modelFactor(model);
   if (!Number.isInteger(full.factor) || full.factor < 2 || m % full.factor !== 0) {
     const possible = Array.from({ length: m - 1 }, (_, i) => i + 2).filter((k) => m % k === 0);

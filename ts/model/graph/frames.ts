@@ -113,16 +113,25 @@ export function addResidual(
   return b.elementwise('Add', 'unit', [network, b.elementwise('Add', 'residual', parts)]);
 }
 
+const cropped = (b: GraphBuilder, unit: Value, height: number, width: number): Value =>
+  b.crop('output.crop', unit, [
+    [3, 0, height],
+    [4, 0, width],
+  ]);
+
+/** Crops [B, k-1, 3, H', W'] to the frame and makes it the output `interpolated`. */
+export function floatOutput(b: GraphBuilder, unit: Value, { height, width }: Geometry): void {
+  const frames = cropped(b, unit, height, width);
+  b.output(b.node('Identity', 'interpolated', [frames], frames.shape));
+}
+
 /**
  * Crops [B, k-1, 3, H', W'] to the frame and makes the outputs `interpolated`, uint8 [B, k-1, H, W, 3], and `peak`,
  * float32 [B], the largest magnitude before the clamp (infinite where a value is not a number).
  */
 export function byteOutputs(b: GraphBuilder, unit: Value, { batch, height, width }: Geometry): void {
   const count = unit.shape[1]!;
-  const frames = b.crop('output.crop', unit, [
-    [3, 0, height],
-    [4, 0, width],
-  ]);
+  const frames = cropped(b, unit, height, width);
   const scaled = b.elementwise('Mul', 'output.scaled', [frames, b.scalar('255', 255)]);
   const clamped = b.elementwise('Clip', 'output.clamped', [scaled, b.scalar('0', 0), b.scalar('255', 255)]);
   // Round is half to even; a cast alone would truncate.

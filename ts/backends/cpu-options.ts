@@ -1,0 +1,18 @@
+import type { InferenceSession } from 'onnxruntime-node';
+
+/** How every graph is run on the CPU. */
+export function cpuSessionOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    enableCpuMemArena: true,
+    // One block for all activations takes more memory than blocks taken again as they fall free, and is no faster.
+    enableMemPattern: false,
+    // Threads that spin while they wait take the cores from whoever decodes and encodes, and, where cores are shared,
+    // from the threads they wait for.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
+}

@@ -1,0 +1,129 @@
+import { FlavrError } from '../errors.js';
+import { type BytePicture, prepare } from './prepare.js';
+import type { Measurement, Protocol, Sample } from './protocol.js';
+import { PROTOCOLS } from './protocols.js';
+import { readImage } from './read-image.js';
+import { openVideoSet } from './video-set.js';
+
+/** A window, and the true frames of its middle gap, prepared as the protocol says. */
+export interface SampleFrames {
+  readonly window: readonly BytePicture[];
+  readonly truth: readonly BytePicture[];
+}
+
+/** A sample whose frames are still to be had. */
+export interface LazySample extends Pick<Sample, 'id' | 'sequence' | 'repeated'> {
+  load(): Promise<SampleFrames>;
+}
+
+/** Samples to measure methods on. */
+export interface DataSet {
+  readonly measurement: Measurement;
+  /** k. */
+  readonly factor: number;
+  /** 2C of the windows. */
+  readonly inputs: number;
+  /** How many samples there are; undefined where only decoding tells. */
+  readonly count: number | undefined;
+  /** In an order that is always the same. May be asked for again. */
+  samples(): AsyncIterable<LazySample>;
+}
+
+/** Which figures are taken: those of the official code, of 8-bit values, or of 8-bit luma. */
+export type Metrics = 'flavr' | 'rounded' | 'y';
+
+const METRICS: Readonly<Record<Metrics, Pick<Measurement, 'psnr' | 'ssim'>>> = {
+  flavr: { psnr: 'flavr', ssim: 'matlab3d' },
+  rounded: { psnr: 'rounded', ssim: 'uniform7' },
+  y: { psnr: 'y', ssim: 'gaussian2d' },
+};
+
+export interface DataSetOptions {
+  /** 2C: the most that any of the methods looks at. */
+  readonly inputs: number;
+  /** Default: the protocol's own; 2 for a video. */
+  readonly factor?: number | undefined;
+  /** At most so many samples: of a published set spread evenly over it, of a video the first. */
+  readonly limit?: number | undefined;
+  /** Default: the protocol's own; the official code's for a video. */
+  readonly metrics?: Metrics | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The name under which any video or folder of frames is a data set. */
+export const VIDEO_SET = 'video';
+
+/** Several sets under one name. */
+const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['snu-film', [...PROTOCOLS.keys()].filter((name) => name.startsWith('snu-film-'))],
+]);
+
+/** The sets that a name stands for. @throws FlavrError `BAD_ARGUMENT` listing the names. */
+export function dataSetNames(name: string): readonly string[] {
+  if (name === VIDEO_SET || PROTOCOLS.has(name)) return [name];
+  const group = GROUPS.get(name);
+  if (group) return group;
+  const known = [VIDEO_SET, ...GROUPS.keys(), ...PROTOCOLS.keys()].join(', ');
+  throw new FlavrError('BAD_ARGUMENT', `There is no data set "${name}"; the names are ${known}.`);
+}
+
+/**
+ * Opens a data set.
+ * @param name `video`, or a published protocol's.
+ * @param path the folder in its published layout; for `video` any video file or folder of images.
+ * @throws FlavrError `DATASET_INVALID` saying what was expected and what was found; `BAD_ARGUMENT` for a name or factor that
+ * the protocol does not have; for a video also what reading videos throws.
+ */
+export async function openDataSet(name: string, path: string, options: DataSetOptions): Promise<DataSet> {
+  if (name === VIDEO_SET) return withMetrics(await openVideoSet(path, options), options.metrics);
+  const protocol = PROTOCOLS.get(dataSetNames(name)[0]!)!;
+  return withMetrics(await openPublishedSet(protocol, path, options), options.metrics);
+}
+
+function withMetrics(set: DataSet, metrics: Metrics | undefined): DataSet {
+  return metrics ? { ...set, measurement: { ...set.measurement, ...METRICS[metrics] } } : set;
+}
+
+async function openPublishedSet(protocol: Protocol, folder: string, options: DataSetOptions): Promise<DataSet> {
+  const { inputs, factor = protocol.factors[0]!, limit } = options;
+  if (!protocol.factors.includes(factor)) {
+    const factors = [...protocol.factors].sort((a, b) => a - b).join(', ');
+    throw new FlavrError('BAD_ARGUMENT', `${protocol.name} is measured with k = ${factors}; got ${factor}.`);
+  }
+  const all = await protocol.samples(folder, { inputs, factor });
+  const samples = limit === undefined ? all : spread(all, limit);
+  return {
+    measurement: protocol,
+    factor,
+    inputs,
+    count: samples.length,
+    async *samples() {
+      for (const sample of samples) {
+        const { id, sequence, repeated } = sample;
+        yield { id, sequence, repeated, load: () => loadSample(sample, protocol) };
+      }
+    },
+  };
+}
+
+/** At most `limit` of a list, evenly spread and in order. */
+function spread<T>(list: readonly T[], limit: number): T[] {
+  if (list.length <= limit) return [...list];
+  return Array.from({ length: limit }, (_, i) => list[Math.floor((i * list.length) / limit)]!);
+}
+
+async function loadSample({ inputs, targets }: Sample, { preparation }: Protocol): Promise<SampleFrames> {
+  const cache = new Map<string, BytePicture>();
+  for (const path of [...inputs, ...targets]) {
+    if (!cache.has(path)) cache.set(path, prepare(await readImage(path), preparation));
+  }
+  const get = (path: string) => cache.get(path)!;
+  const frames = { window: inputs.map(get), truth: targets.map(get) };
+  const [{ width, height }] = frames.window as [BytePicture];
+  for (const [path, picture] of cache) {
+    if (picture.width === width && picture.height === height) continue;
+    const sizes = `${inputs[0]} has ${width}x${height}, ${path} has ${picture.width}x${picture.height}`;
+    throw new FlavrError('DATASET_INVALID', `The frames of a sample must have one size: ${sizes}.`);
+  }
+  return frames;
+}

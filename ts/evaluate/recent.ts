@@ -1,0 +1,35 @@
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** Things that are costly to open and to keep, by key: the most recently used ones stay open. */
+export class Recent<T extends Closable> {
+  readonly #most: number;
+  readonly #open = new Map<string, T>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** The thing under a key, opened if need be. One call at a time. */
+  async get(key: string, open: () => Promise<T>): Promise<T> {
+    let thing = this.#open.get(key);
+    this.#open.delete(key);
+    if (!thing) {
+      for (const [oldest, idle] of this.#open) {
+        if (this.#open.size < this.#most) break;
+        this.#open.delete(oldest);
+        await idle.close();
+      }
+      thing = await open();
+    }
+    this.#open.set(key, thing);
+    return thing;
+  }
+
+  async close(): Promise<void> {
+    const things = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(things.map((thing) => thing.close()));
+  }
+}
