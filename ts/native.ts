@@ -131,8 +131,6 @@ export interface NativeSession {
   stats(): NativeSessionStats;
   /** Finishes what was handed over. Once. */
   close(): Promise<void>;
-  /** For the end of the process: stops what was not enqueued, waits for the rest, frees everything. Promises stay open. */
-  shutDown(): void;
 }
 
 /** Everything the addon exports. Arguments are checked by the callers in ts/; failures go through `nativeError`. */

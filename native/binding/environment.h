@@ -35,23 +35,15 @@ class Environment {
   bool add(std::unique_ptr<Work> work);
   void remove(const Work* work);
 
-<<<<<<< HEAD
   Lender& lender() { return lender_; }
 
- private:
-  // The clean-up hook.
-=======
   // At the end, by the process's event or by the clean-up hook, whichever comes first. Idempotent.
->>>>>>> cd2ccdb (Add flavr build and flavr doctor; join every native thread before the process ends)
   void close() noexcept;
 
  private:
   std::unordered_map<const Work*, std::unique_ptr<Work>> work_;
-<<<<<<< HEAD
   Lender lender_;
-=======
   bool closed_ = false;
->>>>>>> cd2ccdb (Add flavr build and flavr doctor; join every native thread before the process ends)
 };
 
 }  // namespace flavr::binding

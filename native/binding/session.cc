@@ -108,7 +108,6 @@ Napi::Object handle(Napi::Env env, const SharedSession& session, const Work* wor
   object.Set("close",
              Napi::Function::New(
                  env, [session, work](Info info) -> Napi::Value { return close(session, work, info); }, "close"));
-  define("shutDown", [](JsSession& self, Info) { self.shutDown(); });
   // An owner that forgot to close it.
   object.AddFinalizer(
       [](Napi::Env, Abandoned* abandoned) {
@@ -128,7 +127,10 @@ Napi::Value openSession(const Napi::CallbackInfo& info) {
   auto session = std::make_shared<JsSession>(env, requestFromJs(request));
   auto owned = std::make_unique<SessionWork>(session);
   const Work* work = owned.get();
-  Environment::of(env).add(std::move(owned));
+  if (!Environment::of(env).add(std::move(owned))) {
+    deferred.Reject(toJs(env, Error{Code::kDisposed, "The process is ending."}).Value());
+    return deferred.Promise();
+  }
   // Held weakly: what waits in the session's own mailbox must not keep the session.
   const std::weak_ptr<JsSession> weak = session;
   session->load(plansFromJs(request.Get("plans").As<Napi::Array>()),

@@ -13,11 +13,14 @@ template <class T>
 class Queue {
  public:
   void push(T item) noexcept {
-    {
-      const std::lock_guard lock(mutex_);
-      items_.push_back(std::move(item));
-    }
+    pushQuietly(std::move(item));
     filled_.notify_one();
+  }
+
+  // The same without waking the thread, for what is of no use before the next push(): waking is most of what a push costs.
+  void pushQuietly(T item) noexcept {
+    const std::lock_guard lock(mutex_);
+    items_.push_back(std::move(item));
   }
 
   // Blocks until there is an item.

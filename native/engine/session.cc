@@ -68,7 +68,8 @@ void Session::closeLane(Lane& lane) noexcept {
 
 Result<std::uint32_t> Session::upload(Lane& lane, HostFrame frame) noexcept {
   auto slot = lane.take();
-  if (slot.ok()) commands_.push(UploadCommand{{lane.device(), slot.value()}, std::move(frame)});
+  // A frame comes right before the batch that needs it, which wakes the thread for both.
+  if (slot.ok()) commands_.pushQuietly(UploadCommand{{lane.device(), slot.value()}, std::move(frame)});
   return slot;
 }
 

@@ -42,13 +42,6 @@ class DeviceLane implements Lane {
   }
 }
 
-// Sessions whose threads must end before the process does: `process.exit` runs no clean-up of native code, and the
-// driver's own would run while those threads use it.
-const open = new Set<TensorRtSession>();
-const shutDownAll = (): void => {
-  for (const session of open) session.shutDown();
-};
-
 /** A session of the native addon: what it takes to speak {@link Session}. All work is done on native threads. */
 export class TensorRtSession implements Session {
   readonly backend: BackendName;
@@ -75,8 +68,6 @@ export class TensorRtSession implements Session {
     this.#frameBytes = frameBytes(format);
     this.#plans = plans;
     for (const factor of factors) this.#prepared.set(factor, Promise.resolve());
-    if (open.size === 0) process.once('exit', shutDownAll);
-    open.add(this);
   }
 
   get disposed(): boolean {
@@ -155,20 +146,8 @@ export class TensorRtSession implements Session {
   dispose(): Promise<void> {
     if (this.#disposed === undefined) {
       this.#lastStats = this.stats();
-      this.#disposed = this.#native.close().then(() => this.#forget());
+      this.#disposed = this.#native.close();
     }
     return this.#disposed;
-  }
-
-  /** Frees everything at once, leaving promises open: for the end of the process. */
-  shutDown(): void {
-    if (!this.#disposed) this.#lastStats = this.stats();
-    this.#disposed ??= Promise.resolve();
-    this.#native.shutDown();
-  }
-
-  #forget(): void {
-    open.delete(this);
-    if (open.size === 0) process.off('exit', shutDownAll);
   }
 }
