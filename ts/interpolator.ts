@@ -5,6 +5,7 @@ import { FlavrError, throwIfAborted } from './errors.js';
 import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
+import { DEFAULT_MODEL } from './model/bundled.js';
 import { type Model, modelFactor, modelInputs } from './model/config.js';
 import { loadModel } from './model/load.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
@@ -12,9 +13,6 @@ import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
 import { checkRational, parseRational, rational } from './rational.js';
 import { FrameStream, type StreamHost } from './stream.js';
 import { Planner } from './windows.js';
-
-/** The model that is used when none is named. */
-const DEFAULT_MODEL = 'mini-2x';
 
 /**
  * A model, ready to insert frames between frames of one size. One serves any number of calls and streams at a time: they
