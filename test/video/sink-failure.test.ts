@@ -137,6 +137,8 @@ test('refuses what cannot be encoded, before anything is written', () =>
     await rejects(open('out.mp4', { encoderOptions: { presett: 'fast' } }), 'BAD_ARGUMENT', /presett/);
     await rejects(open('out.mp4', { encoderOptions: { preset: 'warp' } }), 'VIDEO_UNSUPPORTED', /warp/);
     await rejects(open('out.mp4', { encoderOptions: { pix_fmt: 'pal8' } }), 'BAD_ARGUMENT', /yuv420p/);
+    const uneven = rational(27_021 * 8, 901);
+    await rejects(open('out.avi', { frameRate: uneven }), 'VIDEO_UNSUPPORTED', /65535 ticks/);
     await rejects(open('out.avi', { crf: 20 }), 'BAD_ARGUMENT', /crf/);
     await rejects(open('out.mp4', { copyFrom: join(folder, 'none.mp4') }), 'VIDEO_UNREADABLE');
     await rejects(open('out.webm', { codec: 'libx264' }), 'VIDEO_UNSUPPORTED', /webm file cannot hold .*h264/);

@@ -191,6 +191,8 @@ export interface EncoderProfile {
   readonly alphaOptions?: Readonly<Record<string, string>>;
   /** What the codec states of the matrix, where that is not the one it is told: always BT.601, or nothing. */
   readonly matrix?: 'bt601' | 'none';
+  /** The most ticks per second that the codec can count; undefined: as many as containers can. */
+  readonly maxTicks?: bigint;
   /** 4:2:0 needs even sides. */
   readonly evenSides?: boolean;
 }
@@ -219,7 +221,7 @@ export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
     alphaOptions: { 'auto-alt-ref': '0' },
   },
   libsvtav1: { crf: 24, options: { preset: '8' } },
-  mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' }, matrix: 'none' },
+  mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' }, matrix: 'none', maxTicks: 65_535n },
   mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p', matrix: 'bt601' },
   prores_ks: { alphaFormat: 'yuva444p10le', alphaOptions: { profile: '4444', alpha_bits: '8' } },
   gif: { pixelFormat: 'pal8', alphaFormat: 'pal8' },

@@ -62,6 +62,12 @@ export class VideoEncoder {
       );
     }
     const profile: EncoderProfile = Object.hasOwn(ENCODERS, name) ? ENCODERS[name]! : {};
+    if (profile.maxTicks && options.timeBase.den > profile.maxTicks) {
+      throw new FlavrError(
+        'VIDEO_UNSUPPORTED',
+        `The encoder ${name} counts at most ${profile.maxTicks} ticks per second, and these frames need ${options.timeBase.den}. Choose another codec, such as libx264, or a constant rate, such as 60.`,
+      );
+    }
     const { pix_fmt: chosen, ...given } = options.options;
     const { format, warning } = choosePixelFormat(av, codec, info, profile, chosen);
     const context = new av.CodecContext();
