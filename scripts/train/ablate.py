@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.seeds < 3:
         parser.error("a spread needs at least 3 seeds")
     seeds = range(options.seeds)
-    clips = validate.held_out_clips(options.data[0], Split.load(options.split), options.cache)
+    clips = validate.held_out_clips(options.data, Split.load(options.split), options.cache)
     # Seed by seed, so that an interrupted ablation has whole rounds to show.
     found = {(row, seed): run(row, seed, options, clips) for seed in seeds for row in ROWS}
     results = {row: [found[row, seed] for seed in seeds] for row in ROWS}

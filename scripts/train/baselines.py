@@ -81,7 +81,7 @@ def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="root of the clips")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
     parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
     parser.add_argument("--factors", type=int, nargs="+", default=[2, 4, 8])

@@ -106,8 +106,12 @@ def decode(path: Path) -> Iterator[np.ndarray]:
 
 
 def load_image(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    """uint8 [H, W, 3], RGB."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ClipError(f"{path} cannot be read: {error}") from None
 
 
 class Footage:

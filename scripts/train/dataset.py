@@ -88,7 +88,7 @@ class TrainingSet(Dataset[Sample]):
         for _ in range(RETRIES):
             try:
                 return self._film(rng)
-            except OSError as error:
+            except ClipError as error:
                 warnings.warn(f"skipped a sample: {error}", stacklevel=2)
                 if self.skipped:
                     with open(self.skipped, "a") as file:

@@ -1,4 +1,4 @@
-"""What any interpolator should do, measured: keep flat and still frames, and answer alike to mirrored and reversed time.
+"""What any interpolator should do, measured: keep flat and still frames, answer alike to mirrored and reversed ones.
 
 python properties.py --model mini-2x.safetensors --data clips --split split.json --cache runs/cache
 """
@@ -49,15 +49,14 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
 def row(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -> str:
     windows = [window for window, _ in clip.gaps(k, inputs, gaps)]
     still = fmean(still_error(method, window) for window in windows)
-    mirror = [mirrored(method, window) for window in windows]
-    reverse = [reversed_time(method, window) for window in windows]
-    return f"| {clip.name} | {still:.3f} | {min(mirror):.2f} / {fmean(mirror):.2f} | {min(reverse):.2f} / {fmean(reverse):.2f} |"
+    answers = [[check(method, window) for window in windows] for check in (mirrored, reversed_time)]
+    return f"| {clip.name} | {still:.3f} | " + " | ".join(f"{min(a):.2f} / {fmean(a):.2f}" for a in answers) + " |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="root of the clips")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
     parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
     parser.add_argument("--gaps", type=int, default=4, help="gaps measured of each clip (default 4)")

@@ -115,7 +115,7 @@ HELP = {
     "factor": "k; the network gives the k-1 frames of the gap",
     "residual": "what the output is added to: the window's mean colour (published) or the linear blend",
     "batch": "samples of a step, over all processes",
-    "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` validations without gain",
+    "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` poor validations",
     "warmup": "steps over which lr rises from zero",
     "ema": "decay of the moving average of the weights, which is validated and exported",
     "bf16": "autocast to bfloat16 (CPU and CUDA)",

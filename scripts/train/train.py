@@ -35,6 +35,7 @@ from recipe import Recipe
 from schedule import learning_rate, note_validation
 from splits import Guarded, Split
 
+SKIPPED = "skipped.txt"  # in the run's folder: clips that were not used, with the reason
 MOST_SKIPPED = 20  # steps in a row without a finite gradient end the run
 
 
@@ -173,7 +174,7 @@ def select_clips(recipe: Recipe, cache: Path) -> list[validate.HeldOutClip]:
         return []
     split = Split.load(Path(recipe.split))
     chosen = Split({name: split.validation[name] for name in split.select})
-    return validate.held_out_clips(Path(recipe.data[0]), chosen, cache)
+    return validate.held_out_clips([Path(root) for root in recipe.data], chosen, cache)
 
 
 def baseline_scores(recipe: Recipe, clips: list[validate.HeldOutClip]) -> dict[str, float]:
@@ -203,23 +204,21 @@ def batches(samples: TrainingSet, run: Run, workers: int) -> Iterator[tuple[Tens
     )
 
 
-def train(run: Run, samples: TrainingSet, options: argparse.Namespace, cache: Path) -> int:
+def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
     """Go on until the last step, the time limit or an interruption; returns the exit code."""
     recipe, processes, progress = run.recipe, run.processes, run.progress
     interruption = Interruption()
-    clips = select_clips(recipe, cache) if processes.first else []
+    clips = select_clips(recipe, options.cache) if processes.first else []
     baselines = baseline_scores(recipe, clips)
-    network: nn.Module = run.model
-    if processes.world > 1:
-        ids = [processes.device.index] if processes.device.type == "cuda" else None
-        network = DistributedDataParallel(run.model, device_ids=ids)
+    network = distributed(run)
     if processes.first and progress.step == 0:
         run.validate(clips, baselines)
     began, before, stop = time.monotonic(), progress.seconds, False
     for frames, truth in batches(samples, run, options.workers):
         run.step(network, frames, truth)
-        progress.seconds = before + time.monotonic() - began
-        late = options.minutes is not None and time.monotonic() - began > 60 * options.minutes
+        spent = time.monotonic() - began
+        progress.seconds = before + spent
+        late = options.minutes is not None and spent > 60 * options.minutes
         stop = processes.any(interruption.asked or late)
         done = progress.step == recipe.steps
         if processes.first:
@@ -230,10 +229,23 @@ def train(run: Run, samples: TrainingSet, options: argparse.Namespace, cache: Pa
         if stop:
             break
     if processes.first:
-        skipped = (run.folder / "skipped.txt").read_text().splitlines()
-        if skipped:
-            print("Clips that were not used:\n" + "\n".join(sorted(set(skipped))))
+        print(f"{progress.step} of {recipe.steps} steps are done.")
+        list_skipped(run.folder / SKIPPED)
     return 130 if stop and interruption.asked else 0
+
+
+def distributed(run: Run) -> nn.Module:
+    """The network as each process steps it."""
+    processes = run.processes
+    if processes.world == 1:
+        return run.model
+    ids = [processes.device.index] if processes.device.type == "cuda" else None
+    return DistributedDataParallel(run.model, device_ids=ids)
+
+
+def list_skipped(path: Path) -> None:
+    if lines := sorted(set(path.read_text().splitlines())):
+        print("Clips that were not used:", *lines, sep="\n")
 
 
 def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, TrainingSet]:
@@ -247,7 +259,7 @@ def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, Train
     checkpoint = state.load(last) if options.resume else None
     recipe = recipes.from_options(options, Recipe.from_json(checkpoint.recipe) if checkpoint else Recipe())
     folder.mkdir(parents=True, exist_ok=True)
-    skipped = folder / "skipped.txt"
+    skipped = folder / SKIPPED
     workers = max(1, options.workers)
     samples = processes.in_turn(lambda: training_set(recipe, options.cache, workers, skipped))
     run = Run(folder, recipe, processes, checkpoint)
@@ -270,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     processes = Processes.join()
     try:
-        return train(*start(options, processes), options, options.cache)
+        return train(*start(options, processes), options)
     except (TrainingError, ClipError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1

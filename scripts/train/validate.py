@@ -19,7 +19,7 @@ from torch import Tensor
 
 import metrics
 import weights
-from clips import Box, Clip, Footage, find_clips, scan
+from clips import Box, Clip, ClipError, Footage, find_clips, scan
 from model import Flavr, build, channels_last
 from splits import Split
 
@@ -55,18 +55,19 @@ class HeldOutClip:
             yield window, self.footage.read(list(range(kept[gap] + 1, kept[gap + 1])), box)
 
 
-def held_out_clips(root: Path, split: Split, cache: Path) -> list[HeldOutClip]:
-    """The split's validation ranges below `root`, in the split's order."""
+def held_out_clips(roots: Sequence[Path], split: Split, cache: Path) -> list[HeldOutClip]:
+    """The split's validation ranges below the roots, in the split's order."""
     cache.mkdir(parents=True, exist_ok=True)
-    by_name: dict[str, Clip] = {name: clip for clip in find_clips(root) if (name := split.entry(clip))}
+    clips = [clip for root in roots for clip in find_clips(root)]
+    by_name: dict[str, Clip] = {name: clip for clip in clips if (name := split.entry(clip))}
     if missing := [name for name in split.validation if name not in by_name]:
-        raise ValueError(f"the split holds out clips that are not below {root}: {', '.join(missing)}")
-    clips = []
+        raise ClipError(f"the split holds out clips that are not below the data's roots: {', '.join(missing)}")
+    found = []
     for name in split.validation:
         footage = scan(by_name[name], cache)
         first, stop = split.held_out(footage) or (0, 0)
-        clips.append(HeldOutClip(name, footage, first, stop))
-    return clips
+        found.append(HeldOutClip(name, footage, first, stop))
+    return found
 
 
 def blend(k: int) -> Method:
@@ -133,7 +134,7 @@ def table(rows: dict[str, Sequence[Score]], names: Sequence[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="root of the clips")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
     parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
     parser.add_argument("--model", type=Path, help="weights; without them only the baselines are measured")

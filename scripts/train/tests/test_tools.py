@@ -14,7 +14,7 @@ import torch
 import baselines
 import validate
 import weights
-from clips import find_clips, scan
+from clips import ClipError, find_clips, scan
 from footage import moving, write_video
 from model import Config, Flavr, build
 from splits import Split
@@ -85,7 +85,7 @@ def held_out(tmp_path: Path) -> validate.HeldOutClip:
     """13 frames, of which 2 to 11 are held out."""
     write_video(tmp_path / "a.mkv", moving(13))
     (tmp_path / "split.json").write_text(json.dumps({"validation": {"a.mkv": [2, 12]}}))
-    (clip,) = validate.held_out_clips(tmp_path, Split.load(tmp_path / "split.json"), tmp_path / "cache")
+    (clip,) = validate.held_out_clips([tmp_path], Split.load(tmp_path / "split.json"), tmp_path / "cache")
     return clip
 
 
@@ -120,8 +120,8 @@ def test_odd_sizes_are_padded_for_the_network_and_cropped_again() -> None:
 
 
 def test_split_that_names_an_absent_clip_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="absent.mkv"):
-        validate.held_out_clips(tmp_path, Split({"absent.mkv": None}), tmp_path / "cache")
+    with pytest.raises(ClipError, match="absent.mkv"):
+        validate.held_out_clips([tmp_path], Split({"absent.mkv": None}), tmp_path / "cache")
 
 
 def test_minterpolate_is_matched_to_the_truth_by_time(tmp_path: Path) -> None:
