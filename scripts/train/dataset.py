@@ -76,24 +76,24 @@ class TrainingSet(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng((self.seed, index))
-        invented = not self.windows or rng.random() < self.sampling.procedural
-        frames = self._invent(rng) if invented else self._readable_film(rng)
+        frames = self._readable(rng)
         frames = self.sampling.augment(rng, frames, self.sampling.inputs)
         tensor = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         inputs = self.sampling.inputs
         return tensor[:inputs].transpose(0, 1), tensor[inputs:]
 
-    def _readable_film(self, rng: np.random.Generator) -> np.ndarray:
-        """A crop of film; where a frame cannot be read, the clip is listed as skipped and another one drawn."""
+    def _readable(self, rng: np.random.Generator) -> np.ndarray:
+        """Film or procedural motion; where a frame cannot be read, it is listed as skipped and another sample drawn."""
         for _ in range(RETRIES):
+            invented = not self.windows or rng.random() < self.sampling.procedural
             try:
-                return self._film(rng)
+                return self._invent(rng) if invented else self._film(rng)
             except ClipError as error:
                 warnings.warn(f"skipped a sample: {error}", stacklevel=2)
                 if self.skipped:
                     with open(self.skipped, "a") as file:
                         file.write(f"{error}\n")
-        raise ClipError(f"{RETRIES} clips in a row could not be read; the last lines of {self.skipped} say which")
+        raise ClipError(f"{RETRIES} samples in a row could not be read; the last lines of {self.skipped} say which")
 
     def _film(self, rng: np.random.Generator) -> np.ndarray:
         """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, of the crop that won among the candidates."""

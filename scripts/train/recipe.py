@@ -57,6 +57,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop < 16 or self.crop % 8:
             raise ValueError(f"crop must be a multiple of 8 and at least 16; got {self.crop}")
+        for name in ("batch", "steps", "candidates", "patience", "validate_every", "validation_gaps", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("procedural", "photos", "ema"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        if not self.strides or min(self.strides) < 1:
+            raise ValueError(f"strides must be at least 1; got {self.strides}")
         if self.schedule == "plateau" and not self.split:
             raise ValueError("the plateau schedule follows validation: give --split, or --schedule cosine")
 

@@ -149,6 +149,8 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
         (["--init", "OTHER"], "another variant"),
         (["--crop", "20"], "multiple of 8"),
         (["--schedule", "plateau"], "give --split"),
+        (["--save-every", "0"], "at least 1"),
+        (["--procedural", "1.5"], "between 0 and 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
