@@ -6,7 +6,7 @@ That makes an exact resume a matter of one integer, and the batches independent 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,13 +41,29 @@ class Sampling:
     augment: Augment = field(default_factory=Augment)
 
 
+class Supply:
+    """The windows of one stride: for each clip that has any, their first frames."""
+
+    def __init__(self, clips: dict[int, np.ndarray]) -> None:
+        self.clips = clips
+        self._numbers = list(clips)
+        # The root keeps one long clip from drowning the others.
+        weights = np.sqrt([len(first) for first in clips.values()])
+        self._shares = np.cumsum(weights) / max(weights.sum(), 1.0)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, np.ndarray]:
+        """A clip's number and its windows' first frames."""
+        place = min(int(np.searchsorted(self._shares, rng.random(), side="right")), len(self._numbers) - 1)
+        return self._numbers[place], self.clips[self._numbers[place]]
+
+
 class TrainingSet(Dataset[Sample]):
     """An endless set of samples over guarded footage and procedural scenes."""
 
     def __init__(self, footage: Sequence[Guarded], sampling: Sampling, seed: int, skipped: Path | None = None) -> None:
         self.footage, self.sampling, self.seed, self.skipped = footage, sampling, seed, skipped
-        self.windows = {stride: self._windows(stride) for stride in sampling.strides}
-        self.windows = {stride: windows for stride, windows in self.windows.items() if len(windows)}
+        found = {stride: self._supply(stride) for stride in sampling.strides}
+        self.windows = {stride: supply for stride, supply in found.items() if supply.clips}
         if footage and not self.windows and sampling.procedural < 1:
             span = Window.length(sampling.inputs, sampling.k, min(sampling.strides))
             raise ClipError(
@@ -55,19 +71,19 @@ class TrainingSet(Dataset[Sample]):
                 "outside the held-out ranges; give other clips, or train on procedural motion alone (--procedural 1)"
             )
 
-    def _windows(self, stride: int) -> np.ndarray:
-        """[n, 2]: clip and first frame of every window of this stride."""
-        s, found = self.sampling, []
+    def _supply(self, stride: int) -> Supply:
+        s, found = self.sampling, {}
         for number, clip in enumerate(self.footage):
             facts = clip.facts
             if min(facts.height, facts.width) >= s.crop:
                 first = starts(facts.frames, facts.motion, clip.held_out, s.inputs, s.k, stride)
-                found += [(number, start) for start in first]
-        return np.array(found, np.int32).reshape(-1, 2)
+                if first:
+                    found[number] = np.array(first, np.int32)
+        return Supply(found)
 
     def unusable(self) -> dict[str, str]:
         """Clips that no sample can come from, with the reason."""
-        used = {int(number) for windows in self.windows.values() for number in windows[:, 0]}
+        used = {number for supply in self.windows.values() for number in supply.clips}
         return {
             clip.footage.clip.name: "held out, too small, too short or still: it has no window to train on"
             for number, clip in enumerate(self.footage)
@@ -96,22 +112,27 @@ class TrainingSet(Dataset[Sample]):
         raise ClipError(f"{RETRIES} samples in a row could not be read; the last lines of {self.skipped} say which")
 
     def _film(self, rng: np.random.Generator) -> np.ndarray:
-        """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, of the crop that won among the candidates."""
-        places: list[tuple[Guarded, Window, Box]] = []
-        for _ in range(self.sampling.candidates):
-            clip, window = self._window(rng) if not places or places[0][0].cheap else places[0][:2]
-            places.append((clip, window, self._box(rng, clip)))
+        """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, of the crop that won among the candidates of a clip."""
+        clip, window, again = self._window(rng)
+        places = [(window, self._box(rng, clip))]
+        for _ in range(self.sampling.candidates - 1):
+            places.append((again() if clip.cheap else window, self._box(rng, clip)))
         chosen = 0
         if len(places) > 1:
-            errors = np.array([blend_error(clip.read(window.middle, box)) for clip, window, box in places]) + 1e-3
+            errors = np.array([blend_error(clip.read(window.middle, box)) for window, box in places]) + 1e-3
             chosen = int(rng.choice(len(places), p=errors / errors.sum()))
-        clip, window, box = places[chosen]
+        window, box = places[chosen]
         return clip.read(window.input_frames + window.target_frames, box)
 
-    def _window(self, rng: np.random.Generator) -> tuple[Guarded, Window]:
+    def _window(self, rng: np.random.Generator) -> tuple[Guarded, Window, Callable[[], Window]]:
+        """A clip, a window of it, and how to draw others of the same stride from it."""
         stride = int(rng.choice(list(self.windows)))
-        number, start = self.windows[stride][rng.integers(len(self.windows[stride]))]
-        return self.footage[number], Window(int(start), stride, self.sampling.inputs, self.sampling.k)
+        number, first = self.windows[stride].draw(rng)
+
+        def draw() -> Window:
+            return Window(int(rng.choice(first)), stride, self.sampling.inputs, self.sampling.k)
+
+        return self.footage[number], draw(), draw
 
     def _box(self, rng: np.random.Generator, clip: Guarded) -> Box:
         size = self.sampling.crop
@@ -123,7 +144,7 @@ class TrainingSet(Dataset[Sample]):
         photos = []
         if self.windows and rng.random() < s.photos:
             for _ in range(3):
-                clip, window = self._window(rng)
+                clip, window, _ = self._window(rng)
                 height, width = clip.facts.height, clip.facts.width
                 side = min(2 * s.crop, height, width)
                 box = (int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)), side, side)

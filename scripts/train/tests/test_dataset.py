@@ -9,7 +9,7 @@ import torch
 import procedural
 from augment import Augment
 from clips import ClipError, Footage, find_clips, scan
-from dataset import Batches, Sampling, TrainingSet
+from dataset import Batches, Sampling, Supply, TrainingSet
 from footage import moving, write_images
 from splits import Guarded
 
@@ -55,6 +55,13 @@ def test_crops_where_the_blend_fails_are_chosen_more_often(tmp_path: Path) -> No
     assert moving_share(6) > 1.1 * moving_share(1)
 
 
+def test_long_clip_does_not_drown_a_short_one() -> None:
+    supply = Supply({3: np.arange(900), 7: np.arange(100)})
+    rng = np.random.default_rng(0)
+    drawn = [supply.draw(rng)[0] for _ in range(2000)]
+    assert np.mean([number == 7 for number in drawn]) == pytest.approx(0.25, abs=0.04)
+
+
 def test_reversal_turns_inputs_and_truth_alike() -> None:
     frames = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     reverse = Augment(flip=0, transpose=0, reverse=1, permute=0, jitter=0)
@@ -82,7 +89,7 @@ def test_clip_without_a_window_is_listed(clip: Footage) -> None:
     samples = TrainingSet([Guarded(clip, None), held_out], Sampling(crop=32), seed=0)
     samples_without = TrainingSet([held_out], Sampling(crop=32, procedural=1), seed=0)
     assert list(samples_without.unusable()) == ["a"]
-    assert {int(number) for windows in samples.windows.values() for number in windows[:, 0]} == {0}
+    assert {number for supply in samples.windows.values() for number in supply.clips} == {0}
 
 
 def test_image_that_cannot_be_read_is_listed_and_another_sample_drawn(tmp_path: Path) -> None:
