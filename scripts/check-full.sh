@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Everything that is measured or takes too long for every change: .ci/run, the engine tests under every sanitizer, and the
+# benchmarks, one after another so that they do not disturb each other. The log is what a release quotes.
+# Usage: npm run check:full
+set -u
+cd "$(dirname "$0")/.."
+failed=0
+part() {
+  printf '\n######## %s\n' "$*"
+  "$@" </dev/null || failed=$((failed + 1))
+}
+
+part .ci/run
+part npm run --silent build
+part node scripts/test-native.mjs
+part node scripts/bench/lowering.mjs
+part node --expose-gc scripts/bench/event-loop.mjs
+part node scripts/bench/clip-length.mjs
+for script in pipeline rtx-engines; do
+  [ ! -f "scripts/bench/$script.mjs" ] || part node --expose-gc "scripts/bench/$script.mjs"
+done
+printf '\n%s parts failed\n' "$failed"
+[ "$failed" = 0 ]
