@@ -8,4 +8,5 @@ export const COMMANDS: CommandLoaders = new Map([
   ['inspect', async () => (await import('./inspect.js')).inspect],
   ['models', async () => (await import('./models.js')).models],
   ['doctor', async () => (await import('./doctor.js')).doctor],
+  ['bench', async () => (await import('./bench.js')).bench],
 ]);
