@@ -1,12 +1,13 @@
 import type { Backend, BackendName, Session, SessionStats } from './backends/backend.js';
 import { selectBackend } from './backends/select.js';
 import { Dispatcher, type DispatchLimits } from './dispatch.js';
+import { builtModel } from './engine/built.js';
 import { FlavrError, throwIfAborted } from './errors.js';
 import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
 import { DEFAULT_MODEL } from './model/bundled.js';
-import { type Model, modelFactor, modelInputs } from './model/config.js';
+import { type BuiltModel, type Model, modelFactor, modelInputs } from './model/config.js';
 import { loadModel } from './model/load.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
 import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
@@ -44,7 +45,12 @@ export class Interpolator {
   readonly #streams = new Set<FrameStream>();
   #disposed: Promise<void> | undefined;
 
-  private constructor(session: Session, model: Model, { format, limits }: CheckedOptions, options: OpenOptions) {
+  private constructor(
+    session: Session,
+    model: Model | BuiltModel,
+    { format, limits }: CheckedOptions,
+    options: OpenOptions,
+  ) {
     this.#session = session;
     this.backend = session.backend;
     this.format = format;
@@ -77,8 +83,8 @@ export class Interpolator {
    */
   static async open(options: OpenOptions): Promise<Interpolator> {
     checkOptions(options);
-    const name = options.engine === undefined ? (options.backend ?? 'auto') : 'tensorrt';
-    const { backend, passedOver } = await selectBackend(name);
+    if (options.engine !== undefined) return Interpolator.#openEngine(options.engine, options);
+    const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
     const { model: named = DEFAULT_MODEL } = options;
     const model = typeof named === 'string' ? await loadModel(named) : named;
     const interpolator = await Interpolator.openOn(backend, model, options);
@@ -90,8 +96,17 @@ export class Interpolator {
     return interpolator;
   }
 
+  static async #openEngine(path: string, options: OpenOptions): Promise<Interpolator> {
+    if (options.model !== undefined) {
+      throw new FlavrError('BAD_ARGUMENT', 'open takes either model or engine: an engine has its model built in.');
+    }
+    const { model, backend: name, batch } = await builtModel(path, options);
+    const { backend } = await selectBackend(name);
+    return Interpolator.openOn(backend, model, { ...options, batch });
+  }
+
   /** The same on a backend and with a model that were chosen elsewhere. @internal */
-  static async openOn(backend: Backend, model: Model, options: OpenOptions): Promise<Interpolator> {
+  static async openOn(backend: Backend, model: Model | BuiltModel, options: OpenOptions): Promise<Interpolator> {
     const checked = checkOptions(options);
     const { format, limits, device, threads } = checked;
     throwIfAborted(options.signal);

@@ -29,11 +29,11 @@ function open(computeUs, options = {}) {
   const backend = tensorRtBackend('tensorrt', {
     addon: () => addon,
     unavailable: async () => undefined,
-    library: async () => 'simulated',
     engine: async ({ batch }, factor) => {
       const size = { width: WIDTH, height: HEIGHT };
       return {
         plan: simulator.plan({ inputs: 4, batch, factor, ...size, activationBytes: 256, computeUs }),
+        library: 'simulated',
         kernelCache: '',
       };
     },

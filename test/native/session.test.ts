@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../ts/backends/backend.js';
+import { builtModel } from '../../ts/engine/built.js';
+import { writeEngine } from '../../ts/engine/file.js';
 import type { FlavrError } from '../../ts/errors.js';
 import { passesFor, supportedFactors } from '../../ts/factors.js';
 import type { Frame } from '../../ts/frame.js';
@@ -11,6 +14,7 @@ import { fakeModel } from '../support/fake-backend.js';
 import { Random } from '../support/random.js';
 import { canSimulate, loadSimulator, simulatedBackend, simulatedOutput } from '../support/simulator.js';
 import { wholeClip } from '../support/whole-clip.js';
+import { engineOf, temporaryFolder } from './support.js';
 
 if (!canSimulate) {
   console.log('SKIPPED sessions on the simulated device: there is no cmake on PATH');
@@ -260,8 +264,8 @@ deviceTest('an engine from the cache that does not load is discarded and built a
   const stale = simulatedBackend(addon, {
     engine: async () => {
       asked++;
-      if (asked > 1) return { plan, kernelCache: '' };
-      return { plan: new Uint8Array(88), kernelCache: '', discard: async () => void discarded++ };
+      if (asked > 1) return { plan, library: '', kernelCache: '' };
+      return { plan: new Uint8Array(88), library: '', kernelCache: '', discard: async () => void discarded++ };
     },
   });
   const flavr = await open({}, stale);
@@ -269,6 +273,19 @@ deviceTest('an engine from the cache that does not load is discarded and built a
   assert.is(asked, 2);
   await flavr.dispose();
   assert.is(good.name, 'tensorrt');
+});
+
+deviceTest('an engine takes the place of a model, for its own factor and size', async () => {
+  const path = join(temporaryFolder(), 'simulated.engine');
+  const header = { ...engineOf(1).header, width: WIDTH, height: HEIGHT, factor: 4, inputs: 4, batch: 2 };
+  const plan = simulator.plan({ ...header, activationBytes: 100, computeUs: 0 });
+  await writeEngine(path, { header, plan });
+  const { model, batch } = await builtModel(path, { width: WIDTH, height: HEIGHT });
+  const backend = simulatedBackend(addon, { engine: async () => ({ plan, library: '', kernelCache: '' }) });
+  const flavr = await Interpolator.openOn(backend, model, { width: WIDTH, height: HEIGHT, batch });
+  opened.push(flavr);
+  const clip = clipOf(5);
+  equalFrames(await flavr.interpolate(clip, 4), wholeClip(clip, 4, [4], 2, [], simulatedOutput), 'k = 4');
 });
 
 deviceTest('a backend that cannot run here says why when it is opened', async () => {

@@ -85,12 +85,11 @@ export function simulatedBackend(
   return tensorRtBackend('tensorrt', {
     addon: () => addon,
     unavailable: async () => undefined,
-    library: async () => 'simulated',
     engine: async ({ model, format, batch }, factor) => {
       const { width, height } = format;
       const inputs = modelInputs(model);
       const plan = addon.simulator.plan({ inputs, batch, factor, width, height, activationBytes: 4096, computeUs });
-      return { plan, kernelCache: '' };
+      return { plan, library: 'simulated', kernelCache: '' };
     },
     ...parts,
   });

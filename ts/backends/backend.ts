@@ -1,5 +1,5 @@
 import type { Frame, FrameFormat } from '../frame.js';
-import type { Model } from '../model/config.js';
+import type { BuiltModel, Model } from '../model/config.js';
 import type { Lowering, Precision } from '../model/graph-spec.js';
 
 export type BackendName = 'tensorrt' | 'tensorrt-rtx' | 'cpu';
@@ -13,7 +13,8 @@ export interface Progress {
 }
 
 export interface SessionOptions {
-  readonly model: Model;
+  /** A built engine runs on the backend it was built for. */
+  readonly model: Model | BuiltModel;
   readonly format: FrameFormat;
   /** Pass factors to prepare before `openSession` resolves; each a divisor of the model's factor. */
   readonly factors: readonly number[];

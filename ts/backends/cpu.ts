@@ -17,6 +17,9 @@ export const cpuBackend: Backend = {
 
   async openSession(options: SessionOptions): Promise<Session> {
     const { model, format, factors, precision, lowering = '2d', threads = availableParallelism(), signal } = options;
+    if (model.kind === 'engine') {
+      throw new FlavrError('BAD_ARGUMENT', 'An engine runs on a GPU; the CPU backend needs its model.');
+    }
     if (precision === 'tf32') {
       throw new FlavrError('BAD_ARGUMENT', 'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32 and fp16.');
     }

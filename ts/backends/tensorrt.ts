@@ -1,8 +1,8 @@
 import { cachedEngine, EngineCache } from '../engine/cache.js';
 import type { EngineHeader } from '../engine/file.js';
-import { isOf, probe } from '../engine/probe.js';
+import { type FoundLibrary, isOf, probe } from '../engine/probe.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { modelInputs } from '../model/config.js';
+import { type BuiltModel, modelInputs } from '../model/config.js';
 import { loadNative, type NativeAddon, type NativePlan, type NativeSession, nativeError } from '../native.js';
 import type { Backend, BackendName, SessionOptions } from './backend.js';
 import { TensorRtSession } from './tensorrt-session.js';
@@ -11,6 +11,8 @@ export type GpuBackendName = Exclude<BackendName, 'cpu'>;
 
 /** An engine that a session can open, and what to do if the library will not have it. */
 export interface SessionEngine extends NativePlan {
+  /** Path of the library that runs it. */
+  readonly library: string;
   /** Removes it from where it came, so that the next time it is built anew; absent if it was just built. */
   readonly discard?: (() => Promise<void>) | undefined;
 }
@@ -19,8 +21,6 @@ export interface SessionEngine extends NativePlan {
 export interface TensorRtParts {
   addon(): NativeAddon;
   unavailable(): Promise<string | undefined>;
-  /** Path of the library that runs engines with this header's family and version. */
-  library(): Promise<string>;
   engine(options: SessionOptions, factor: number): Promise<SessionEngine>;
 }
 
@@ -74,12 +74,12 @@ async function openWith(
   family: GpuBackendName,
   parts: TensorRtParts,
   { model, format, batch, inFlight, factors, device = 0, graphs = 'auto' }: SessionOptions,
-  plans: readonly NativePlan[],
+  plans: readonly SessionEngine[],
 ): Promise<NativeSession> {
   const windows = batch * (inFlight + 1);
   return parts.addon().openSession({
     family,
-    library: await parts.library(),
+    library: plans[0]!.library,
     device,
     plans,
     width: format.width,
@@ -94,24 +94,46 @@ async function openWith(
   });
 }
 
-/** The real ones: what the machine has, and engines from the cache. */
+/** The real ones: what the machine has, and engines from the cache or from a file that the caller named. */
 function tensorRtParts(name: GpuBackendName): TensorRtParts {
-  const library = async (): Promise<string> => {
-    const found = (await probe()).libraries.find(({ family }) => isOf(name, family));
-    if (found) return found.path;
-    throw new FlavrError('BACKEND_UNAVAILABLE', `No usable library for ${name} was found. Run "flavr doctor".`);
-  };
+  const found = async () => (await probe()).libraries.filter(({ family }) => isOf(name, family));
   return {
     addon: loadNative,
     unavailable: async () => (await probe()).unavailable[name],
-    library,
     async engine({ model, format, batch, precision, lowering, device, cacheDir, onProgress, signal }, factor) {
+      if (model.kind === 'engine') return builtEngine(model, factor, await found());
       const { width, height } = format;
       const options = { backend: name, width, height, factor, batch, precision, lowering, device, onProgress, signal };
       const { engine, kernelCache, built } = await cachedEngine(model, options, cacheDir);
-      const { cacheKey }: EngineHeader = engine.header;
-      const discard = built || cacheKey === undefined ? undefined : () => new EngineCache(cacheDir).discard(cacheKey);
-      return { plan: engine.plan, kernelCache: name === 'tensorrt-rtx' ? kernelCache : '', discard };
+      const { cacheKey } = engine.header;
+      const stored = !built && cacheKey !== undefined;
+      return {
+        plan: engine.plan,
+        library: libraryFor(engine.header, await found()),
+        kernelCache: name === 'tensorrt-rtx' ? kernelCache : '',
+        discard: stored ? () => new EngineCache(cacheDir).discard(cacheKey) : undefined,
+      };
     },
   };
+}
+
+/** Engines, unlike libraries, fit one exact version. */
+function libraryFor({ family, version }: EngineHeader, libraries: readonly FoundLibrary[]): string {
+  const library = libraries.find((found) => found.family === family && found.version === version);
+  if (library) return library.path;
+  const here = libraries.map((found) => `${found.family} ${found.version}`).join(', ') || 'none';
+  throw new FlavrError(
+    'ENGINE_INCOMPATIBLE',
+    `The engine needs ${family} ${version}; found here: ${here}. Build it again, or name that library in FLAVR_TENSORRT_PATH.`,
+  );
+}
+
+function builtEngine({ engine }: BuiltModel, factor: number, libraries: readonly FoundLibrary[]): SessionEngine {
+  if (factor !== engine.header.factor) {
+    throw new FlavrError(
+      'UNSUPPORTED_FACTOR',
+      `The engine was built for factor ${engine.header.factor}; factor ${factor} needs another. Open the model instead.`,
+    );
+  }
+  return { plan: engine.plan, library: libraryFor(engine.header, libraries), kernelCache: '' };
 }

@@ -1,3 +1,5 @@
+import type { Engine } from '../engine/file.js';
+
 /** How a decoder stage takes in the encoder's activation of the same size. */
 export type Fusion = 'concat' | 'add' | 'none';
 /** How the decoder doubles height and width. */
@@ -79,7 +81,20 @@ export interface GraphModel {
 
 export type Model = WeightsModel | GraphModel;
 
-/** m of either kind of model. */
-export const modelFactor = (model: Model): number => (model.kind === 'weights' ? model.config.factor : model.factor);
-/** 2C of either kind of model. */
-export const modelInputs = (model: Model): number => (model.kind === 'weights' ? model.config.inputs : model.inputs);
+/** A network that is at hand only as an engine, built for one factor, size and batch. */
+export interface BuiltModel {
+  readonly kind: 'engine';
+  readonly inputs: number;
+  /** Of the model it was built from. */
+  readonly name: string;
+  /** The engine's own k, whatever that model could do. */
+  readonly factor: number;
+  readonly engine: Engine;
+}
+
+/** m of any kind of model. */
+export const modelFactor = (model: Model | BuiltModel): number =>
+  model.kind === 'weights' ? model.config.factor : model.factor;
+/** 2C of any kind of model. */
+export const modelInputs = (model: Model | BuiltModel): number =>
+  model.kind === 'weights' ? model.config.inputs : model.inputs;
