@@ -236,14 +236,14 @@ test('values inside the graph become outputs too where they are asked for', asyn
   const spec = { width, height, lowering: '2d', form: 'unrounded' } as const;
   const feeds = frameFeeds(noiseFrames(4, height, width), height, width);
   const plain = await runOnnx(buildGraph(narrow, spec).bytes, feeds);
-  const tapped = await runOnnx(buildGraph(narrow, { ...spec, taps }).bytes, feeds);
+  const tapped = await runOnnx(buildGraph(narrow, spec, taps).bytes, feeds);
   assert.equal(Object.keys(tapped).sort(), [...taps, 'interpolated'].sort());
   assert.equal(tapped[taps[0]!]!.dims, [1, 4, 1, 1]);
   assert.equal(tapped[taps[1]!]!.dims, [1, 4, height, width]);
   assert.ok([...(tapped[taps[0]!]!.data as Float32Array)].every((factor) => factor > 0 && factor < 1));
   assert.equal(tapped.interpolated!.data, plain.interpolated!.data);
   assert.throws(
-    () => buildGraph(narrow, { ...spec, taps: ['decoder.9'] }),
+    () => buildGraph(narrow, spec, ['decoder.9']),
     ({ code, message }: FlavrError) => code === 'BAD_ARGUMENT' && message.includes('decoder.9'),
   );
 });

@@ -5,6 +5,7 @@ export const COMMANDS: CommandLoaders = new Map([
   ['interpolate', async () => (await import('./interpolate.js')).interpolate],
   ['export', async () => (await import('./export.js')).exportGraph],
   ['build', async () => (await import('./build.js')).build],
+  ['evaluate', async () => (await import('./evaluate.js')).evaluate],
   ['inspect', async () => (await import('./inspect.js')).inspect],
   ['models', async () => (await import('./models.js')).models],
   ['doctor', async () => (await import('./doctor.js')).doctor],

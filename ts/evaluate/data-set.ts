@@ -23,7 +23,7 @@ export interface DataSet {
   readonly factor: number;
   /** 2C of the windows. */
   readonly inputs: number;
-  /** How many samples there are; undefined where only decoding tells. */
+  /** How many samples there are; undefined where only decoding tells. Of a video at most: gaps with cuts are left out. */
   readonly count: number | undefined;
   /** In an order that is always the same. May be asked for again. */
   samples(): AsyncIterable<LazySample>;
@@ -85,15 +85,16 @@ function withMetrics(set: DataSet, metrics: Metrics | undefined): DataSet {
 }
 
 async function openPublishedSet(protocol: Protocol, folder: string, options: DataSetOptions): Promise<DataSet> {
-  const { inputs, factor = protocol.factors[0]!, limit } = options;
-  if (!protocol.factors.includes(factor)) {
-    const factors = [...protocol.factors].sort((a, b) => a - b).join(', ');
-    throw new FlavrError('BAD_ARGUMENT', `${protocol.name} is measured with k = ${factors}; got ${factor}.`);
+  const { samples: _list, layout: _layout, factors, ...measurement } = protocol;
+  const { inputs, factor = factors[0]!, limit } = options;
+  if (!factors.includes(factor)) {
+    const known = [...factors].sort((a, b) => a - b).join(', ');
+    throw new FlavrError('BAD_ARGUMENT', `${protocol.name} is measured with k = ${known}; got ${factor}.`);
   }
   const all = await protocol.samples(folder, { inputs, factor });
   const samples = limit === undefined ? all : spread(all, limit);
   return {
-    measurement: protocol,
+    measurement,
     factor,
     inputs,
     count: samples.length,

@@ -161,13 +161,13 @@ export interface RunnerOptions {
  * @throws FlavrError `OUT_OF_MEMORY` before memory is taken; `BAD_ARGUMENT` for tf32.
  */
 export async function openRunner(model: Model, options: RunnerOptions): Promise<GraphRunner> {
-  const { threads, precision, ...spec } = options;
+  const { threads, precision, taps, ...spec } = options;
   if (precision === 'tf32') {
     throw new FlavrError('BAD_ARGUMENT', 'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32 and fp16.');
   }
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
-  const graph = buildGraph(model, { ...spec, precision, lowering: '2d', form: 'unrounded' });
+  const graph = buildGraph(model, { ...spec, precision, lowering: '2d', form: 'unrounded' }, taps);
   checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
   return GraphRunner.open(graph.bytes, threads);
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
+import { CutDetector } from '../video/cuts.js';
 import { openSource } from '../video/source.js';
 import type { DataSet, DataSetOptions, LazySample } from './data-set.js';
 import type { BytePicture } from './prepare.js';
@@ -11,7 +12,7 @@ const VIDEO: Measurement = {
   preparation: { kind: 'none' },
   psnr: 'flavr',
   ssim: 'matlab3d',
-  source: 'every k-th frame kept, the others are the truth of the gaps; every gap is measured, cuts included',
+  source: 'every k-th frame kept, the others are the truth of the gaps; gaps with a cut in them are left out',
 };
 
 /** Any video, or folder of images, of which every k-th frame is kept and the others are to be found again. */
@@ -33,9 +34,11 @@ export async function openVideoSet(path: string, options: DataSetOptions): Promi
     async *samples() {
       const opened = await openSource(path, { signal });
       try {
+        const cuts = new CutDetector(width, height);
+        const isCut = ({ data }: BytePicture) => cuts.next(data).cut;
         const pictures = toPictures(opened.frames(), width, height);
         let taken = 0;
-        for await (const sample of decimate(pictures, { sequence, inputs, factor })) {
+        for await (const sample of decimate(pictures, { sequence, inputs, factor, isCut })) {
           if (taken++ >= limit) return;
           yield sample;
         }
@@ -50,41 +53,65 @@ async function* toPictures(frames: AsyncIterable<{ data: Uint8Array }>, width: n
   for await (const { data } of frames) yield { data, width, height };
 }
 
+export interface Decimation {
+  readonly sequence: string;
+  /** 2C. */
+  readonly inputs: number;
+  /** k: every k-th frame is kept. */
+  readonly factor: number;
+  /** Whether a frame begins a new shot; asked of the frames in order. */
+  readonly isCut: (picture: BytePicture) => boolean;
+}
+
 /**
  * The gaps between kept frames as samples, as the frames come. Holds no frame that no later gap needs: about C * (k+1).
- * Windows past an end of the video repeat its last kept frame there.
+ * A gap with a cut in it is left out. Windows past an end of a shot repeat its last kept frame there.
  */
 export async function* decimate(
   frames: AsyncIterable<BytePicture>,
-  { sequence, inputs, factor }: { sequence: string; inputs: number; factor: number },
+  { sequence, inputs, factor, isCut }: Decimation,
 ): AsyncGenerator<LazySample, void, undefined> {
   const half = inputs / 2;
   const held = new Map<number, BytePicture>();
+  /** The first frames of shots. */
+  const cuts: number[] = [];
   let count = 0;
   let gap = 0;
 
-  const nextSample = (): LazySample => {
-    const lastKept = Math.floor((count - 1) / factor);
+  const sampleAt = (): LazySample | undefined => {
+    const before = gap * factor;
+    const shotStart = cuts.findLast((cut) => cut <= before) ?? 0;
+    const shotEnd = cuts.find((cut) => cut > before) ?? count;
+    if (shotEnd <= before + factor) return undefined;
+    const [firstKept, lastKept] = [Math.ceil(shotStart / factor), Math.floor((shotEnd - 1) / factor)];
     const wanted = Array.from({ length: inputs }, (_, i) => gap - half + 1 + i);
-    const kept = wanted.map((index) => Math.min(lastKept, Math.max(0, index)));
-    const targets = Array.from({ length: factor - 1 }, (_, j) => gap * factor + j + 1);
+    const kept = wanted.map((index) => Math.min(lastKept, Math.max(firstKept, index)));
     const at = (index: number) => held.get(index)!;
-    const sampleFrames = { window: kept.map((index) => at(index * factor)), truth: targets.map(at) };
-    const sample = {
-      id: `${sequence}/${gap * factor}`,
+    const window = kept.map((index) => at(index * factor));
+    const truth = Array.from({ length: factor - 1 }, (_, j) => at(before + j + 1));
+    return {
+      id: `${sequence}/${before}`,
       sequence,
       repeated: kept.filter((index, i) => index !== wanted[i]).length,
-      load: () => Promise.resolve(sampleFrames),
+      load: () => Promise.resolve({ window, truth }),
     };
+  };
+  const nextGap = () => {
+    for (let j = 1; j < factor; j++) held.delete(gap * factor + j);
     gap++;
-    for (const index of targets) held.delete(index);
     held.delete((gap - half) * factor);
-    return sample;
   };
 
+  const ready = function* (reach: number) {
+    for (; (gap + reach) * factor < count; nextGap()) {
+      const sample = sampleAt();
+      if (sample) yield sample;
+    }
+  };
   for await (const picture of frames) {
+    if (isCut(picture)) cuts.push(count);
     held.set(count++, picture);
-    while ((gap + half) * factor < count) yield nextSample();
+    yield* ready(half);
   }
-  while ((gap + 1) * factor < count) yield nextSample();
+  yield* ready(1);
 }

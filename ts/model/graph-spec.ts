@@ -25,11 +25,6 @@ export interface GraphSpec {
   readonly lowering?: Lowering;
   /** Default framed. */
   readonly form?: GraphForm;
-  /**
-   * Values inside the graph that are to be outputs too, under their own names: a layer's, such as
-   * `encoder.layer1.0.fg.factors` (the factors of a gate) or, in the 2d lowering, `decoder.4.upconv.1.t0`. Default none.
-   */
-  readonly taps?: readonly string[];
 }
 
 /** A finished ONNX graph and what a caller must know of it before running it. */
@@ -56,4 +51,4 @@ export interface GraphEstimate {
   readonly largestTensor: number;
 }
 
-export type BuildGraph = (model: Model, spec: GraphSpec) => BuiltGraph;
+export type BuildGraph = (model: Model, spec: GraphSpec, taps?: readonly string[]) => BuiltGraph;

@@ -33,11 +33,13 @@ import { Weights } from './weights.js';
  * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form. A graph that someone exported keeps its
  * own operators, whatever the lowering. Nothing is read or written; weights are converted while the file is put together,
  * so that memory peaks at the model's tensors and the file once.
+ * @param taps values inside the graph that are to be outputs too, under their own names: a layer's, such as
+ * `encoder.layer1.0.fg.factors` (the factors of a gate) or, in the 2d lowering, `decoder.4.upconv.1.t0`. None by default.
  * @throws FlavrError `BAD_ARGUMENT` for a size, batch or form that cannot be; `UNSUPPORTED_FACTOR` if k does not divide the
  * model's factor; `CHECKPOINT_INVALID` if a tensor is missing or has another shape than the configuration says.
  */
-export function buildGraph(model: Model, spec: GraphSpec): BuiltGraph {
-  const { graph, ...built } = assemble(model, completeSpec(model, spec));
+export function buildGraph(model: Model, spec: GraphSpec, taps: readonly string[] = []): BuiltGraph {
+  const { graph, ...built } = assemble(model, completeSpec(model, spec), taps);
   return { bytes: encodeModel(graph), ...built };
 }
 
@@ -46,7 +48,11 @@ export function estimateGraph(model: Model, spec: GraphSpec): GraphEstimate {
   return assemble(model, completeSpec(model, spec)).estimate;
 }
 
-function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'bytes'> & { graph: OnnxModel } {
+function assemble(
+  model: Model,
+  spec: Required<GraphSpec>,
+  taps: readonly string[] = [],
+): Omit<BuiltGraph, 'bytes'> & { graph: OnnxModel } {
   const { batch, height, width, form } = spec;
   const ring = form === 'ring';
   const frameStride = ring ? ringStride(height * width * 3) : height * width * 3;
@@ -58,7 +64,7 @@ function assemble(model: Model, spec: Required<GraphSpec>): Omit<BuiltGraph, 'by
   if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
   else if (form === 'unrounded') floatOutput(b, body.unit, geometry);
   else byteOutputs(b, body.unit, geometry);
-  for (const name of spec.taps) tap(b, name);
+  for (const name of taps) tap(b, name);
   return {
     graph: b.finish(describe(model, spec, frameStride)),
     spec,
@@ -183,7 +189,6 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     precision: spec.precision ?? 'fp32',
     lowering: spec.lowering ?? '3d',
     form: spec.form ?? 'framed',
-    taps: spec.taps ?? [],
   } as const;
   if (!Number.isInteger(full.batch) || full.batch < 1) {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);

@@ -1,0 +1,179 @@
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { FlavrError } from '../errors.js';
+import { blend, type Method, nearest } from '../evaluate/methods.js';
+import { minterpolate } from '../evaluate/minterpolate.js';
+import { modelMethod } from '../evaluate/model-method.js';
+import {
+  type EvaluateMethodsOptions,
+  type EvaluationProgress,
+  evaluateMethods,
+  type Report,
+} from '../evaluate/report.js';
+import { reportHtml } from '../evaluate/report-html.js';
+import { reportCsv, reportLines } from '../evaluate/report-text.js';
+import { worstSamples } from '../evaluate/worst.js';
+import { DEFAULT_MODEL } from '../model/bundled.js';
+import { peerProblem } from '../peers.js';
+import { OutputFile, unwritable } from '../video/output-file.js';
+import { type CommandContext, defineCommand } from './command.js';
+import { clock, ProgressLine } from './progress.js';
+import { BACKENDS, choiceOption, integerOption, PRECISIONS, requiredOption } from './values.js';
+
+const BASELINES = ['blend', 'nearest', 'minterpolate'] as const;
+const WORST = 3;
+
+const OPTIONS = {
+  dataset: {
+    type: 'string',
+    value: 'NAME',
+    help: 'video (any video or folder of frames with every k-th kept), vimeo-septuplet, ucf101, davis, gopro, adobe240, snu-film (or one level: snu-film-easy …), middlebury, xiph-2k, xiph-4k, x4k1000fps',
+  },
+  data: { type: 'string', value: 'PATH', help: 'the folder in its published layout, or the video' },
+  model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
+  compare: {
+    type: 'string',
+    value: 'M[@BACKEND]',
+    multiple: true,
+    help: 'another model, or @BACKEND for the same one elsewhere; may be repeated',
+  },
+  baselines: {
+    type: 'string',
+    value: 'LIST',
+    help: 'blend, nearest, minterpolate, separated by commas, or none (default: all)',
+  },
+  k: { type: 'string', short: 'k', value: 'N', help: "the factor (default: the protocol's own; 2 for a video)" },
+  metrics: {
+    type: 'string',
+    value: 'flavr|rounded|y',
+    help: "the official code's figures, those of 8-bit values, or of luma (default: the protocol's own)",
+  },
+  limit: { type: 'string', value: 'N', help: 'at most N samples of each set, evenly spread (of a video: the first)' },
+  resume: { type: 'string', value: 'FILE', help: 'keep scores in this file as they are reached, and go on from it' },
+  csv: { type: 'string', value: 'FILE', help: 'write every figure of every frame' },
+  html: { type: 'string', value: 'FILE', help: 'write a page with tables, plots and the worst samples' },
+  overwrite: { type: 'boolean', help: 'replace existing CSV and HTML files' },
+  backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
+  device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
+  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
+  threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
+} as const;
+
+/** `flavr evaluate`: how good a model is, by the published protocols. */
+export const evaluate = defineCommand({
+  name: 'evaluate',
+  summary: 'measure models by the published protocols, or on any video',
+  positionals: [],
+  options: OPTIONS,
+  example: 'flavr evaluate --dataset video --data holiday.mp4 -k 2 --html report.html',
+  run,
+});
+
+type Context = CommandContext<typeof OPTIONS>;
+
+async function run(context: Context): Promise<Report> {
+  const { options, signal } = context;
+  const line = new ProgressLine(process.stderr);
+  const dataset = requiredOption('--dataset', options.dataset);
+  const data = requiredOption('--data', options.data);
+  const asked = {
+    factor: integerOption('--k', options.k, 2, 64),
+    limit: integerOption('--limit', options.limit, 1, 10_000_000),
+    metrics: choiceOption('--metrics', options.metrics, ['flavr', 'rounded', 'y']),
+  };
+  const outputs: OutputFile[] = [];
+  const methods: Method[] = [];
+  try {
+    const [csv, html] = await Promise.all(
+      [options.csv, options.html].map((path) => path && OutputFile.create(path, options.overwrite ?? false)),
+    );
+    for (const file of [csv, html]) if (file) outputs.push(file);
+    await openMethods(context, methods);
+    const progress = progressShower(line);
+    const job: EvaluateMethodsOptions = {
+      ...asked,
+      dataset,
+      data,
+      methods,
+      signal,
+      journal: options.resume,
+      onProgress: progress,
+    };
+    const report = await evaluateMethods(job);
+    line.clear();
+    if (csv) await write(csv, reportCsv(report));
+    if (html) await write(html, reportHtml(report, await worstSamples(report, job, WORST)));
+    for (const text of reportLines(report)) context.print(text);
+    return report;
+  } finally {
+    line.clear();
+    await Promise.all([...methods.map((method) => method.close()), ...outputs.map((file) => file.discard())]);
+  }
+}
+
+/** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
+async function openMethods({ options, note }: Context, methods: Method[]): Promise<void> {
+  const common = {
+    backend: choiceOption('--backend', options.backend, BACKENDS),
+    device: integerOption('--device', options.device, 0, 255),
+    precision: choiceOption('--precision', options.precision, PRECISIONS),
+    threads: integerOption('--threads', options.threads, 1, 1024),
+  };
+  const baselines = baselineOption(options.baselines);
+  const { model = DEFAULT_MODEL, compare = [] } = options;
+  const named = nameModels([model, ...compare.map((word) => (word.startsWith('@') ? model + word : word))]);
+  for (const { path, backend = common.backend, name } of named) {
+    methods.push(await modelMethod(path, { ...common, backend, name }));
+  }
+  for (const baseline of baselines) {
+    if (baseline === 'blend') methods.push(blend);
+    else if (baseline === 'nearest') methods.push(nearest);
+    else if (options.baselines === undefined && peerProblem('node-av') !== undefined) {
+      note('flavr: warning: minterpolate is left out, because it needs the package node-av.');
+    } else methods.push(await minterpolate());
+  }
+}
+
+interface NamedModel {
+  readonly path: string;
+  readonly backend: (typeof BACKENDS)[number] | undefined;
+  readonly name: string;
+}
+
+/** Reads `M[@BACKEND]` words. A model is called by its file's name, or by the whole word where that would not be unique. */
+function nameModels(words: readonly string[]): NamedModel[] {
+  const models = words.map((word) => {
+    const at = word.lastIndexOf('@');
+    const backend = BACKENDS.find((known) => at > 0 && known === word.slice(at + 1));
+    return { word, path: backend ? word.slice(0, at) : word, backend, name: basename(word) };
+  });
+  return models.map(({ word, name, ...model }, i) => {
+    const alike = models.filter((other, j) => j !== i && other.name === name);
+    if (alike.some((other) => other.word === word) || BASELINES.some((known) => known === name)) {
+      throw new FlavrError('BAD_ARGUMENT', `Two of the methods would be called ${name}; name each model once.`);
+    }
+    return { ...model, name: alike.length > 0 ? word : name };
+  });
+}
+
+function baselineOption(text: string = BASELINES.join()): (typeof BASELINES)[number][] {
+  if (text === 'none') return [];
+  const words = new Set(text.split(','));
+  return [...words].map((word) => choiceOption('--baselines', word, [...BASELINES])!);
+}
+
+function progressShower(line: ProgressLine): (progress: EvaluationProgress) => void {
+  const started = performance.now();
+  return ({ set, done, total, measured }) => {
+    const perSample = (performance.now() - started) / 1000 / measured;
+    const left = total === undefined || measured === 0 ? '' : `  ETA ${clock((total - done) * perSample)}`;
+    line.show(`${set}: sample ${done}${total === undefined ? '' : `/${total}`}${left}`);
+  };
+}
+
+async function write(file: OutputFile, text: string): Promise<void> {
+  await writeFile(file.temporary, text).catch((error) => {
+    throw unwritable(file.path, error);
+  });
+  await file.commit();
+}

@@ -1,0 +1,102 @@
+import { lineChart } from './chart.js';
+import { figure, heading, htmlPage, htmlTable, paragraph } from './html.js';
+import type { Report, ReportedMethod, SetReport } from './report.js';
+import {
+  comparisonTable,
+  decibels,
+  describeSet,
+  instantTable,
+  methodTable,
+  publishedTable,
+  ratio,
+  type Table,
+} from './report-text.js';
+import type { WorstSample } from './worst.js';
+
+const SNU = 'snu-film-';
+
+/**
+ * A report as one page that needs nothing from elsewhere.
+ * @param worst by set, as `worstSamples` gives them.
+ */
+export function reportHtml(report: Report, worst: readonly (readonly WorstSample[])[] = []): string {
+  const body = [
+    heading(1, 'How good are the new frames?'),
+    paragraph(`Measured by flavr ${report.flavr}.`),
+    ...difficulty(report.sets),
+    ...report.sets.flatMap((set, i) => setSection(set, worst[i] ?? [])),
+  ];
+  return htmlPage('flavr evaluate', body);
+}
+
+function setSection(set: SetReport, worst: readonly WorstSample[]): string[] {
+  const tables = [methodTable(set), comparisonTable(set), instantTable(set), publishedTable(set)];
+  return [
+    heading(2, set.measurement.title),
+    ...describeSet(set).map(paragraph),
+    ...tables.filter((table): table is Table => table !== undefined).map(htmlTable),
+    ...failures(set.methods),
+    ...(set.factor > 2 ? [byInstant(set)] : []),
+    bySequence(set),
+    ...worst.flatMap((sample) => [
+      heading(3, `${sample.id}, instant ${sample.instant}`),
+      paragraph(`${sample.method}: ${decibels(sample.psnr)} dB, SSIM ${ratio(sample.ssim)}`),
+      `<div>${sample.pictures.map(({ caption, uri }) => figure(uri, caption)).join('\n')}</div>`,
+    ]),
+  ];
+}
+
+function failures(methods: readonly ReportedMethod[]): string[] {
+  const rows = methods.flatMap(({ method, failed }) => failed.map(({ id, message }) => [method, id, message]));
+  return rows.length > 0 ? [htmlTable([['method', 'sample not measured', 'why'], ...rows])] : [];
+}
+
+const byInstant = ({ factor, methods, measurement }: SetReport): string =>
+  lineChart({
+    title: `PSNR by instant of the gap, ${measurement.title}`,
+    yLabel: `PSNR (${measurement.psnr}), dB`,
+    xLabels: Array.from({ length: factor - 1 }, (_, j) => `${j + 1}/${factor}`),
+    series: methods.map(({ method, psnrByIndex }) => ({ name: method, values: psnrByIndex })),
+  });
+
+/** Mean PSNR of each sequence, hardest first by the first method; of a single sequence, each sample in order of time. */
+function bySequence({ methods, measurement }: SetReport): string {
+  const names = [...new Set(methods.flatMap(({ samples }) => samples.map(({ sequence }) => sequence)))];
+  const single = names.length === 1;
+  const means = methods.map(({ samples }) => {
+    const groups = new Map<string, number[]>();
+    for (const { id, sequence, psnr } of samples) {
+      const key = single ? id : sequence;
+      const finite = psnr.filter(Number.isFinite);
+      groups.set(key, [...(groups.get(key) ?? []), ...finite]);
+    }
+    return new Map([...groups].map(([key, list]) => [key, list.reduce((sum, x) => sum + x, 0) / list.length]));
+  });
+  const of = (method: number, key: string) => means[method]!.get(key) ?? Number.NaN;
+  const keys = single
+    ? [...new Set(methods.flatMap(({ samples }) => samples.map(({ id }) => id)))]
+    : names.sort((a, b) => (of(0, a) || 0) - (of(0, b) || 0));
+  return lineChart({
+    title: `PSNR by ${single ? 'sample' : 'sequence, hardest first'}, ${measurement.title}`,
+    yLabel: `PSNR (${measurement.psnr}), dB`,
+    xLabels: single ? keys.map((key) => key.slice(names[0]!.length + 1)) : keys,
+    series: methods.map(({ method }, m) => ({ name: method, values: keys.map((key) => of(m, key)) })),
+  });
+}
+
+/** SNU-FILM is one set at four distances: how each method falls with them. */
+function difficulty(sets: readonly SetReport[]): string[] {
+  const levels = sets.filter(({ measurement }) => measurement.name.startsWith(SNU));
+  if (levels.length < 2) return [];
+  return [
+    lineChart({
+      title: 'SNU-FILM: PSNR by difficulty',
+      yLabel: `PSNR (${levels[0]!.measurement.psnr}), dB`,
+      xLabels: levels.map(({ measurement }) => measurement.name.slice(SNU.length)),
+      series: levels[0]!.methods.map(({ method }, m) => ({
+        name: method,
+        values: levels.map(({ methods }) => methods[m]!.psnr),
+      })),
+    }),
+  ];
+}

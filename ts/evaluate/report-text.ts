@@ -1,0 +1,182 @@
+import type { Comparison, Difference } from './compare.js';
+import type { PsnrVariant } from './psnr.js';
+import type { Report, ReportedMethod, SetReport } from './report.js';
+import type { SsimVariant } from './ssim.js';
+
+const PSNR: Readonly<Record<PsnrVariant, string>> = {
+  flavr: 'PSNR as FLAVR takes it (unrounded, at most 80 dB)',
+  rounded: 'PSNR of 8-bit values',
+  y: 'PSNR of 8-bit luma (BT.601)',
+};
+const SSIM: Readonly<Record<SsimVariant, string>> = {
+  matlab3d: 'SSIM as FLAVR takes it (ssim_matlab, 3-D)',
+  gaussian2d: 'SSIM with a 2-D Gaussian',
+  uniform7: "SSIM as scikit-image's default (8-bit, 7x7)",
+};
+
+/** A figure, or what stands for one that there is not. */
+export const decibels = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : 'none');
+export const ratio = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : 'none');
+
+/** What is measured and how, as sentences. */
+export function describeSet(set: SetReport): string[] {
+  const { measurement, factor, inputs, samples, publishedCount, repeatedSamples } = set;
+  const count = publishedCount === undefined ? '' : ` (published figures: ${publishedCount})`;
+  const lines = [
+    `k = ${factor}, windows of ${inputs} frames, ${samples} samples${count}; ${preparation(set)}.`,
+    `${PSNR[measurement.psnr]}; ${SSIM[measurement.ssim]}; mean over a sample's frames, then over samples.`,
+    `Protocol: ${measurement.source}.`,
+  ];
+  if (repeatedSamples > 0) {
+    lines.push(
+      `In ${repeatedSamples} of the ${samples} samples the clip has no frame for some place in the window; the nearest one is repeated there.`,
+    );
+  } else if (measurement.twoFrame) lines.push('All outer frames of the windows come from the clips.');
+  return lines;
+}
+
+function preparation({ measurement: { preparation: how } }: SetReport): string {
+  if (how.kind === 'centre-crop') return `centre crop of ${how.width}x${how.height}`;
+  return how.kind === 'halve' ? 'frames halved by area' : 'full frames';
+}
+
+/** A table as rows of cells; the first row is the head. */
+export type Table = readonly (readonly string[])[];
+
+export function methodTable({ measurement, methods }: SetReport): Table {
+  const error = measurement.interpolationError === true;
+  return [
+    ['method', 'PSNR/dB', 'SSIM', ...(error ? ['IE'] : []), 'output', 'samples', 'failed', 'exact'],
+    ...methods.map((score) => [
+      score.method,
+      decibels(score.psnr),
+      ratio(score.ssim),
+      ...(error ? [decibels(score.interpolationError ?? Number.NaN)] : []),
+      score.output,
+      String(score.samples.length),
+      String(score.failed.length),
+      String(score.exact),
+    ]),
+  ];
+}
+
+/** PSNR by instant of the gap; undefined where there is only one. */
+export function instantTable({ factor, methods }: SetReport): Table | undefined {
+  if (factor === 2) return undefined;
+  const instants = Array.from({ length: factor - 1 }, (_, j) => `${j + 1}/${factor}`);
+  return [
+    ['PSNR/dB at', ...instants],
+    ...methods.map(({ method, psnrByIndex }) => [method, ...psnrByIndex.map(decibels)]),
+  ];
+}
+
+export function comparisonTable({ comparisons }: SetReport): Table | undefined {
+  if (comparisons.length === 0) return undefined;
+  return [
+    ['paired difference', 'samples', 'PSNR/dB', '95 % of it', 'SSIM', '95 % of it'],
+    ...comparisons.map(({ method, against, samples, psnr, ssim }: Comparison) => [
+      `${method} - ${against}`,
+      String(samples),
+      signed(psnr.mean, 3),
+      interval(psnr, 3),
+      signed(ssim.mean, 5),
+      interval(ssim, 5),
+    ]),
+  ];
+}
+
+const signed = (value: number, digits: number): string =>
+  Number.isFinite(value) ? `${value < 0 ? '' : '+'}${value.toFixed(digits)}` : 'none';
+const interval = ({ low, high }: Difference, digits: number): string =>
+  Number.isFinite(low) ? `${signed(low, digits)} to ${signed(high, digits)}` : 'too few samples';
+
+export function publishedTable({ published }: SetReport): Table | undefined {
+  if (published.length === 0) return undefined;
+  return [
+    ['published elsewhere', 'PSNR/dB', 'SSIM', 'IE', 'source'],
+    ...published.map(({ method, psnr, ssim, interpolationError, source }) => [
+      method,
+      psnr?.toFixed(2) ?? '',
+      ssim?.toFixed(3) ?? '',
+      interpolationError?.toFixed(3) ?? '',
+      source,
+    ]),
+  ];
+}
+
+/** A report as lines for a terminal. */
+export function reportLines({ sets }: Report): string[] {
+  return sets.flatMap((set, i) => [
+    ...(i > 0 ? [''] : []),
+    set.measurement.title,
+    ...describeSet(set).map((line) => `  ${line}`),
+    ...[methodTable(set), instantTable(set), comparisonTable(set), publishedTable(set)].flatMap((table) =>
+      table ? ['', ...columns(table)] : [],
+    ),
+    ...failureLines(set.methods),
+  ]);
+}
+
+// More than a few failures have one cause.
+const MOST_FAILURES = 5;
+
+function failureLines(methods: readonly ReportedMethod[]): string[] {
+  return methods.flatMap(({ method, failed }) => {
+    if (failed.length === 0) return [];
+    const shown = failed.slice(0, MOST_FAILURES).map(({ id, message }) => `  ${id}: ${message}`);
+    const more = failed.length > MOST_FAILURES ? [`  and ${failed.length - MOST_FAILURES} more`] : [];
+    return ['', `Not measured with ${method}:`, ...shown, ...more];
+  });
+}
+
+/** Cells in columns, the first to the left, and the others too where they hold words. */
+function columns(table: Table): string[] {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd());
+}
+
+/** Every measured frame as comma-separated values, with the variant of each figure in its column's name. */
+export function reportCsv({ sets }: Report): string {
+  const head = [
+    'protocol',
+    'k',
+    'method',
+    'output',
+    'sequence',
+    'sample',
+    'repeated inputs',
+    'instant',
+    'PSNR variant',
+    'PSNR',
+    'SSIM variant',
+    'SSIM',
+    'interpolation error',
+  ];
+  const rows = sets.flatMap(({ measurement, factor, methods }) =>
+    methods.flatMap(({ method, output, samples }) =>
+      samples.flatMap(({ id, sequence, repeated, psnr, ssim, interpolationError }) =>
+        psnr.map((value, j) => [
+          measurement.name,
+          factor,
+          method,
+          output,
+          sequence,
+          id,
+          repeated,
+          `${j + 1}/${factor}`,
+          measurement.psnr,
+          value,
+          measurement.ssim,
+          ssim[j]!,
+          interpolationError?.[j] ?? '',
+        ]),
+      ),
+    ),
+  );
+  return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\n`).join('');
+}
+
+function csvCell(value: string | number): string {
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

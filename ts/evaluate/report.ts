@@ -1,0 +1,148 @@
+import { resolve } from 'node:path';
+import { throwIfAborted } from '../errors.js';
+import { packageVersion } from '../package.js';
+import { type Comparison, compareScores } from './compare.js';
+import { type DataSet, type DataSetOptions, dataSetNames, type Metrics, openDataSet } from './data-set.js';
+import { evaluate, type MethodScore } from './evaluate.js';
+import { Journal } from './journal.js';
+import type { Method } from './methods.js';
+import type { Measurement } from './protocol.js';
+import { type PublishedRow, publishedRows } from './published.js';
+
+/** What `evaluateMethods` found, as a plain value: this is what `--json` prints. */
+export interface Report {
+  /** flavr's version. */
+  readonly flavr: string;
+  readonly sets: readonly SetReport[];
+}
+
+/** One data set. */
+export interface SetReport {
+  readonly measurement: Omit<Measurement, 'publishedCount'>;
+  /** The folder or file that was measured on. */
+  readonly data: string;
+  /** k. */
+  readonly factor: number;
+  /** 2C of the windows. */
+  readonly inputs: number;
+  readonly samples: number;
+  /** How many samples the published figures are over, where it is known. */
+  readonly publishedCount?: number;
+  /** Samples in whose windows a frame stands in for one that the clip does not have. */
+  readonly repeatedSamples: number;
+  readonly methods: readonly ReportedMethod[];
+  /** The first method against each of the others. */
+  readonly comparisons: readonly Comparison[];
+  /** What others published for the same protocol; not measured here. */
+  readonly published: readonly PublishedRow[];
+}
+
+export interface ReportedMethod extends MethodScore {
+  /** What form the frames had before they were measured: `unrounded`, `8-bit` … */
+  readonly output: string;
+}
+
+export interface EvaluateMethodsOptions {
+  /** A published set's name, `snu-film` for its four levels, or `video`. */
+  readonly dataset: string;
+  /** The folder in the set's published layout; for `video` a video file or a folder of images. */
+  readonly data: string;
+  /** The first is the one that the others are compared with. Their names differ. They are not closed. */
+  readonly methods: readonly Method[];
+  /** k. Default: the protocol's own; 2 for a video. */
+  readonly factor?: number | undefined;
+  /** At most so many samples of each set. */
+  readonly limit?: number | undefined;
+  /** Default: the protocol's own. */
+  readonly metrics?: Metrics | undefined;
+  /** A file that scores are kept in, and taken over from. */
+  readonly journal?: string | undefined;
+  readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EvaluationProgress {
+  readonly set: string;
+  readonly done: number;
+  readonly total: number | undefined;
+  /** How many of those done were measured now, not taken over. */
+  readonly measured: number;
+}
+
+/**
+ * Measures methods on a data set, or on each of a group.
+ * @throws FlavrError `DATASET_INVALID`, `BAD_ARGUMENT`, `ABORTED`; for videos also what reading videos throws.
+ * @example
+ * ```ts
+ * const methods = [await modelMethod('mini-2x'), blend];
+ * const { sets } = await evaluateMethods({ dataset: 'vimeo-septuplet', data: 'vimeo_septuplet', methods, limit: 100 });
+ * console.log(sets[0].methods.map(({ method, psnr }) => `${method}: ${psnr.toFixed(2)} dB`));
+ * await Promise.all(methods.map((method) => method.close()));
+ * ```
+ */
+export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<Report> {
+  const names = dataSetNames(options.dataset);
+  const journal = options.journal === undefined ? undefined : new Journal(options.journal);
+  try {
+    const sets: SetReport[] = [];
+    for (const name of names) {
+      throwIfAborted(options.signal);
+      sets.push(await evaluateSet(await openSet(name, options), options, journal));
+    }
+    return { flavr: packageVersion(), sets };
+  } finally {
+    journal?.close();
+  }
+}
+
+/** The set of that name as the options say. */
+export function openSet(
+  name: string,
+  { data, methods, factor, limit, metrics, signal }: EvaluateMethodsOptions,
+): Promise<DataSet> {
+  const inputs = Math.max(...methods.map((method) => method.inputs));
+  const options: DataSetOptions = { inputs, factor, limit, metrics, signal };
+  return openDataSet(name, data, options);
+}
+
+async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journal?: Journal): Promise<SetReport> {
+  const { methods, signal, onProgress } = options;
+  const data = resolve(options.data);
+  const { measurement, factor, inputs } = set;
+  const key = [measurement.name, `k=${factor}`, `2C=${inputs}`, measurement.psnr, measurement.ssim, data].join(' ');
+  const fresh = new Set<string>();
+  const scores = await evaluate(set, methods, {
+    ...(journal && { known: journal.known(key) }),
+    onScore: (method, score) => {
+      fresh.add(score.id);
+      journal?.add(key, method, score);
+    },
+    onProgress: (done, total) => onProgress?.({ set: measurement.name, done, total, measured: fresh.size }),
+    signal,
+  });
+  return setReport(set, data, methods, scores, options.metrics === undefined);
+}
+
+function setReport(
+  { measurement, factor, inputs }: DataSet,
+  data: string,
+  methods: readonly Method[],
+  scores: readonly MethodScore[],
+  comparable: boolean,
+): SetReport {
+  const [first, ...others] = scores as [MethodScore, ...MethodScore[]];
+  const { publishedCount, ...how } = measurement;
+  const all = new Map(scores.flatMap(({ samples }) => samples.map(({ id, repeated }) => [id, repeated])));
+  return {
+    measurement: how,
+    data,
+    factor,
+    inputs,
+    samples: Math.max(...scores.map(({ samples, failed }) => samples.length + failed.length)),
+    ...(publishedCount !== undefined && { publishedCount }),
+    repeatedSamples: [...all.values()].filter((repeated) => repeated > 0).length,
+    methods: scores.map((score, i) => ({ ...score, output: methods[i]!.output(factor) })),
+    comparisons: others.map((other) => compareScores(first, other)),
+    published: comparable ? publishedRows(measurement.name, factor) : [],
+  };
+}
