@@ -201,7 +201,7 @@ Napi::Value JsSession::infer(std::size_t factor, const Napi::Uint32Array& slots,
     if (keep[window] != 0) keepOutputs(batchWindows[window], keep[window], factor - 1, *batch);
   }
   begin();
-  target.infer(factor, std::move(batchWindows), nullptr, [this, batch](Outcome outcome) {
+  target.infer(factor, std::move(batchWindows), [this, batch](Outcome outcome) {
     auto arrived = std::make_shared<Outcome>(std::move(outcome));
     mailbox_->post([this, batch, arrived](Napi::Env env) { settle(env, *batch, std::move(*arrived)); });
   });

@@ -17,7 +17,8 @@ class Queue {
     filled_.notify_one();
   }
 
-  // The same without waking the thread, for what is of no use before the next push(): waking is most of what a push costs.
+  // The same without waking the thread, for what is of no use before the next push(): waking is most of what a push
+  // costs.
   void pushQuietly(T item) noexcept {
     const std::lock_guard lock(mutex_);
     items_.push_back(std::move(item));

@@ -73,9 +73,8 @@ Result<std::uint32_t> Session::upload(Lane& lane, HostFrame frame) noexcept {
   return slot;
 }
 
-void Session::infer(std::size_t factor, std::vector<Window> windows, AbortFlag abort,
-                    std::function<void(Outcome)> done) noexcept {
-  commands_.push(InferCommand{factor - 1, std::move(windows), std::move(abort), std::move(done)});
+void Session::infer(std::size_t factor, std::vector<Window> windows, std::function<void(Outcome)> done) noexcept {
+  commands_.push(InferCommand{factor - 1, std::move(windows), std::move(done)});
 }
 
 void Session::close(std::function<void()> done) noexcept {
@@ -178,7 +177,7 @@ void Session::carryOut(InferCommand& command) noexcept {
   auto windows = resolve(command.windows);
   if (!windows.ok()) return command.done(std::move(windows).error());
   awaitInFlight(options_.inFlight - 1);
-  if (cancelled_ || (command.abort && *command.abort)) {
+  if (cancelled_) {
     for (RunWindow& window : windows.value()) {
       for (Slot* slot : window.keep) slot->failure = aborted();
     }

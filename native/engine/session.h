@@ -38,8 +38,6 @@ struct Window {
 
 // The new frames of a batch, window by window, in order of time.
 using Outcome = Result<std::vector<HostFrame>>;
-// Set to true, it stops a batch that has not been enqueued.
-using AbortFlag = std::shared_ptr<std::atomic<bool>>;
 
 struct SessionStats {
   std::uint64_t windows;
@@ -77,8 +75,7 @@ class Session {
   // Hands a frame over and gives its slot. `frame` is dropped when its bytes are not needed any more.
   Result<std::uint32_t> upload(Lane& lane, HostFrame frame) noexcept;
   // Runs up to B windows of one factor. Batches run in the order in which they are handed over.
-  void infer(std::size_t factor, std::vector<Window> windows, AbortFlag abort,
-             std::function<void(Outcome)> done) noexcept;
+  void infer(std::size_t factor, std::vector<Window> windows, std::function<void(Outcome)> done) noexcept;
   // Stops every batch that has not been enqueued: each ends with kAborted.
   void cancel() noexcept { cancelled_ = true; }
   // Finishes what was handed over, frees everything but the frames that are lent, then calls `done`, which is the last
@@ -103,7 +100,6 @@ class Session {
   struct InferCommand {
     std::size_t outputs;
     std::vector<Window> windows;
-    AbortFlag abort;
     std::function<void(Outcome)> done;
   };
   struct PrepareCommand {

@@ -1,13 +1,21 @@
 #include "sim/platform.h"
 
+#include <string>
+
 #include "sim/device.h"
 #include "sim/network.h"
 
 namespace flavr {
 namespace sim {
 
+namespace {
+constexpr int kDevices = 2;
+}  // namespace
+
 Result<std::shared_ptr<Device>> SimPlatform::openDevice(int ordinal) noexcept {
-  if (ordinal != 0) return Error{Code::kBackendUnavailable, "The simulator has one device, number 0."};
+  if (ordinal < 0 || ordinal >= kDevices) {
+    return Error{Code::kBackendUnavailable, "The simulator has devices 0 to " + std::to_string(kDevices - 1) + "."};
+  }
   return std::shared_ptr<Device>(std::make_shared<SimDevice>(control_));
 }
 

@@ -9,6 +9,7 @@
 
 namespace flavr::sim {
 
+// Two devices, which share what Control says and counts.
 class SimPlatform final : public Platform {
  public:
   explicit SimPlatform(std::shared_ptr<Control> control) noexcept : control_(std::move(control)) {}

@@ -21,7 +21,7 @@ struct Scene {
   }
   Outcome infer() {
     Awaited awaited;
-    rig.session().infer(2, {{{slots.end() - 4, slots.end()}, {}}}, nullptr, awaited.slot());
+    rig.session().infer(2, {{{slots.end() - 4, slots.end()}, {}}}, awaited.slot());
     return awaited.take();
   }
   std::string code() {
@@ -93,8 +93,8 @@ TEST("a window that needs a kept output of a failed batch fails with that batch'
   scene.rig.control().launchFailure.set(1);
   Awaited first;
   Awaited second;
-  session.infer(2, {{scene.slots, {kept}}}, nullptr, first.slot());
-  session.infer(2, {{{scene.slots[0], scene.slots[1], kept, scene.slots[2]}, {}}}, nullptr, second.slot());
+  session.infer(2, {{scene.slots, {kept}}}, first.slot());
+  session.infer(2, {{{scene.slots[0], scene.slots[1], kept, scene.slots[2]}, {}}}, second.slot());
   CHECK(!first.take().ok());
   const auto outcome = second.take();
   CHECK(!outcome.ok());
@@ -111,7 +111,7 @@ TEST("a lane that finds no device memory fails its windows and leaves the others
   auto lane = scene.rig.session().openLane(8);
   const LaneSlot slot{lane->device(), scene.rig.session().upload(*lane, scene.rig.foreign(1, 0)).value()};
   Awaited awaited;
-  scene.rig.session().infer(2, {{{slot, slot, slot, slot}, {}}}, nullptr, awaited.slot());
+  scene.rig.session().infer(2, {{{slot, slot, slot, slot}, {}}}, awaited.slot());
   const auto outcome = awaited.take();
   CHECK(!outcome.ok());
   CHECK_EQUAL(codeName(outcome.error().code), std::string("OUT_OF_MEMORY"));
@@ -156,7 +156,7 @@ TEST("wherever the device is lost, every batch settles, settled frames stay whol
     }
     std::vector<Awaited> all(9);
     for (std::size_t i = 0; i < 9; ++i) {
-      session->infer(2, {{{slots.begin() + i, slots.begin() + i + 4}, {}}}, nullptr, all[i].slot());
+      session->infer(2, {{{slots.begin() + i, slots.begin() + i + 4}, {}}}, all[i].slot());
     }
     std::vector<std::pair<std::size_t, HostFrame>> settled;
     for (std::size_t i = 0; i < 9; ++i) {

@@ -161,10 +161,9 @@ class RandomRun {
     }
     if (windows.empty()) return false;
     if (running_.size() == rig_.options().inFlight + pick(random_, 0, 1)) settle();
-    auto abort = std::make_shared<std::atomic<bool>>(handedOver_ >= abortAt_);
-    rig_.session().infer(rig_.options().factors[0], std::move(windows), abort, batch.awaited.slot());
+    rig_.session().infer(rig_.options().factors[0], std::move(windows), batch.awaited.slot());
     running_.push_back(std::move(batch));
-    if (handedOver_++ >= abortAt_ && pick(random_, 0, 1) == 0) rig_.session().cancel();
+    if (handedOver_++ == abortAt_) rig_.session().cancel();
     return handedOver_ < abortAt_ + 3 || abortAt_ == SIZE_MAX;
   }
 

@@ -50,24 +50,27 @@ export function tensorRtBackend(name: GpuBackendName, parts: TensorRtParts = ten
   };
 }
 
-async function openNative(name: GpuBackendName, parts: TensorRtParts, options: SessionOptions): Promise<NativeSession> {
+async function enginesFor(parts: TensorRtParts, options: SessionOptions): Promise<SessionEngine[]> {
   const engines: SessionEngine[] = [];
+  // One after another: a build takes the whole device.
   for (const factor of options.factors) engines.push(await parts.engine(options, factor));
   throwIfAborted(options.signal);
+  return engines;
+}
+
+async function openNative(name: GpuBackendName, parts: TensorRtParts, options: SessionOptions): Promise<NativeSession> {
+  const engines = await enginesFor(parts, options);
   try {
     return await openWith(name, parts, options, engines);
   } catch (error) {
-    const failure = nativeError(error);
-    const stale = engines.filter(({ discard }) => discard !== undefined);
-    if (failure.code !== 'ENGINE_INCOMPATIBLE' || stale.length === 0) throw failure;
-    // A file that passed its checksum and does not load: of another build of the library, or of another device.
-    for (const { discard } of stale) await discard!();
-    const rebuilt: SessionEngine[] = [];
-    for (const factor of options.factors) rebuilt.push(await parts.engine(options, factor));
-    return openWith(name, parts, options, rebuilt).catch((again) => {
-      throw nativeError(again);
-    });
+    const stored = engines.filter(({ discard }) => discard !== undefined);
+    if (nativeError(error).code !== 'ENGINE_INCOMPATIBLE' || stored.length === 0) throw nativeError(error);
+    // A file that passed its checksum and does not load, such as one of another build of the library.
+    for (const { discard } of stored) await discard!();
   }
+  return openWith(name, parts, options, await enginesFor(parts, options)).catch((error) => {
+    throw nativeError(error);
+  });
 }
 
 async function openWith(
@@ -87,8 +90,8 @@ async function openWith(
     stride: format.stride,
     batch,
     inFlight,
-    // One video's lane; others take theirs when they come.
-    ringFrames: modelInputs(model) + 2 * windows,
+    // Room for the lane of one video; others take theirs when they come.
+    ringFrames: 2 * modelInputs(model) + 2 * windows + 2,
     lendableFrames: Math.max(LEAST_LENT, LENT_ROUNDS * windows * Math.max(...factors)),
     graphs: graphs === 'auto',
   });
