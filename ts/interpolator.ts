@@ -88,8 +88,8 @@ export class Interpolator {
     const { model: named = DEFAULT_MODEL } = options;
     const model = typeof named === 'string' ? await loadModel(named) : named;
     const interpolator = await Interpolator.openOn(backend, model, options);
-    if (passedOver.length > 0) {
-      const sentence = `flavr runs on the backend ${backend.name} (${passedOver.join('; ')}).`;
+    if (passedOver !== undefined) {
+      const sentence = `flavr runs on the backend ${backend.name}. ${passedOver}`;
       if (options.onNotice) options.onNotice(sentence);
       else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
     }

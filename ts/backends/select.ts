@@ -8,8 +8,8 @@ export const BACKENDS: readonly Backend[] = [tensorRtBackend('tensorrt'), tensor
 
 export interface Selection {
   readonly backend: Backend;
-  /** Why the backends before it were passed over. */
-  readonly passedOver: readonly string[];
+  /** Why the backends before it were passed over, each reason once; undefined if none was. */
+  readonly passedOver: string | undefined;
 }
 
 /**
@@ -20,15 +20,21 @@ export interface Selection {
 export async function selectBackend(name: 'auto' | BackendName, backends = BACKENDS): Promise<Selection> {
   if (name !== 'auto') {
     const backend = backends.find((candidate) => candidate.name === name);
-    if (backend) return { backend, passedOver: [] };
+    if (backend) return { backend, passedOver: undefined };
     const names = ['auto', ...backends.map((candidate) => candidate.name)].join(', ');
     throw new FlavrError('BAD_ARGUMENT', `backend must be one of ${names}; got ${String(name)}.`);
   }
-  const passedOver: string[] = [];
+  const problems = new Map<string, BackendName[]>();
   for (const backend of backends) {
     const problem = await backend.unavailable();
-    if (problem === undefined) return { backend, passedOver };
-    passedOver.push(`${backend.name}: ${problem}`);
+    if (problem === undefined) return { backend, passedOver: listProblems(problems) };
+    problems.set(problem, [...(problems.get(problem) ?? []), backend.name]);
   }
-  throw new FlavrError('PEER_MISSING', `No backend can run here. ${passedOver.join('; ')}`);
+  throw new FlavrError('PEER_MISSING', `No backend can run here. ${listProblems(problems)}`);
+}
+
+// Both TensorRT backends usually lack the same thing.
+function listProblems(problems: ReadonlyMap<string, readonly BackendName[]>): string | undefined {
+  if (problems.size === 0) return undefined;
+  return [...problems].map(([problem, names]) => `${names.join(', ')}: ${problem}`).join(' ');
 }
