@@ -159,8 +159,8 @@ export function platformName(): string {
 function fixFor(detail: string): string {
   if (/GLIBC(XX)?_/.test(detail)) return 'It needs glibc 2.28 or newer: use a newer system, or build it here.';
   return (
-    'Prebuilt addons exist for linux-x64 and linux-arm64 with glibc. Elsewhere build it from source with ' +
-    '"npm run build:native" (a C++17 compiler and cmake); the CPU backend needs no addon.'
+    'Prebuilt addons exist for linux-x64 and linux-arm64 with glibc. Elsewhere build it in a clone of the repository ' +
+    'with "npm run build:native" (a C++17 compiler and cmake); the CPU backend needs no addon.'
   );
 }
 

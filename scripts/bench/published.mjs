@@ -1,13 +1,13 @@
 import { expectedTensors } from '../../dist/model/layout.js';
 
-/** The published 2x network's shape, with weights that are noise of the size that training starts from. */
-export function publishedShape() {
+/** The published network’s shape for a factor, with weights that are noise of the size that training starts from. */
+export function publishedShape(factor = 2) {
   const config = {
     encoder: 'r3d',
     blocks: [2, 2, 2, 2],
     widths: { stem: 64, stages: [64, 128, 256, 512], decoder: [256, 128, 64, 64, 64], fuse: 64 },
     inputs: 4,
-    factor: 2,
+    factor,
     fusion: 'concat',
     upsampling: 'transpose',
     batchNorm: false,

@@ -11,6 +11,8 @@ export const RTX_FOLDER = resolve('build/tensorrt-rtx/tensorrt_rtx_libs');
 
 const NEEDS = {
   addon: { path: 'build/Release/flavr.node', make: 'npm run build:native' },
+  prebuilds: { path: 'prebuilds/manifest.json', make: 'node scripts/prebuild.mjs' },
+  dist: { path: 'dist/index.js', make: 'npm run build' },
   tensorrt10: { path: resolve('build/tensorrt-10/libnvonnxparser.so.10'), make: 'node scripts/fetch-tensorrt10.mjs' },
   rtx: { path: join(RTX_FOLDER, 'libtensorrt_rtx.so.1'), make: 'node scripts/fetch-rtx.mjs' },
 } as const;
