@@ -1,0 +1,297 @@
+#include "check/check.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <optional>
+
+#include "check/player.h"
+
+namespace flavr::check {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kReplayWindows = 64;
+constexpr std::size_t kSoakClip = 12;
+constexpr std::size_t kWarmUp = 16;
+constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Frames of repeatable noise.
+Frames noise(std::size_t count, std::size_t bytes) {
+  Frames frames(count, std::vector<std::uint8_t>(bytes));
+  std::uint32_t state = 1;
+  for (auto& frame : frames) {
+    for (auto& byte : frame) {
+      state = state * 1664525U + 1013904223U;
+      byte = static_cast<std::uint8_t>(state >> 24);
+    }
+  }
+  return frames;
+}
+
+bool same(const std::vector<HostFrame>& frames, const Frames& expected) {
+  return std::equal(frames.begin(), frames.end(), expected.begin(), expected.end(),
+                    [](const HostFrame& frame, const std::vector<std::uint8_t>& bytes) {
+                      return std::memcmp(frame.bytes.get(), bytes.data(), bytes.size()) == 0;
+                    });
+}
+
+Frames copied(const std::vector<HostFrame>& frames, std::size_t bytes) {
+  Frames copies;
+  for (const HostFrame& frame : frames) copies.emplace_back(frame.bytes.get(), frame.bytes.get() + bytes);
+  return copies;
+}
+
+void say(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+std::string described(const Difference& difference) {
+  char text[96];
+  std::snprintf(text, sizeof text, "%.2f dB, at most %d in a byte", difference.psnr, difference.largest);
+  return text;
+}
+
+JsonObject& put(JsonObject& object, const Difference& difference) {
+  // Equal frames have no finite figure: null.
+  return object.put("psnr", difference.psnr).put("largest", difference.largest).put("farthest", difference.farthest);
+}
+
+}  // namespace
+
+void Check::run() {
+  bool any = false;
+  for (const Graph& graph : folder_.graphs) {
+    if (graph.name.find(settings_.only) == std::string::npos) continue;
+    any = true;
+    examine(graph);
+  }
+  if (!any) fail("no graph's name contains " + settings_.only);
+  compareLowerings();
+}
+
+void Check::report(JsonObject& to) const {
+  JsonArray failures;
+  for (const std::string& failure : failures_) failures.add(failure);
+  to.put("engines", engines_)
+      .put("vectors", vectors_)
+      .put("lowerings", lowerings_)
+      .put("replays", replays_)
+      .put("soaks", soaks_)
+      .put("throughput", throughput_)
+      .put("failures", failures);
+}
+
+void Check::fail(const std::string& what) {
+  say("FAILED " + what);
+  failures_.push_back(what);
+}
+
+void Check::examine(const Graph& graph) {
+  auto model = readGraph(graph.file);
+  if (!model.ok()) return fail(graph.name + ": " + model.error().message);
+  const auto start = Clock::now();
+  auto plan = machine_.build(graph, std::move(model).value());
+  if (!plan.ok()) return fail(graph.name + ": " + plan.error().message);
+  const double seconds = secondsSince(start);
+  auto network = machine_.load(plan.value());
+  if (!network.ok()) return fail(graph.name + ": " + network.error().message);
+  const NetworkShape shape = network.value()->shape();
+  network.value().reset();
+  engines_.add(JsonObject()
+                   .put("graph", graph.name)
+                   .put("buildSeconds", seconds)
+                   .put("planBytes", std::uint64_t{plan.value().size()})
+                   .put("activationBytes", std::uint64_t{shape.activationBytes}));
+  say("built  " + graph.name);
+  if (graph.purpose == Purpose::kTiming) return measure(graph, plan.value());
+  compareWithVector(graph, plan.value());
+  compareReplays(graph, plan.value(), shape.capturable);
+  if (graph.purpose == Purpose::kSoak) soak(graph, plan.value());
+}
+
+void Check::compareWithVector(const Graph& graph, const Plan& plan) {
+  const auto vector = std::find_if(folder_.vectors.begin(), folder_.vectors.end(),
+                                   [&](const Vector& each) { return each.name == graph.vector; });
+  if (vector == folder_.vectors.end()) return fail(graph.name + ": there is no vector " + graph.vector);
+  auto player = Player::open(machine_, graph, plan, {});
+  if (!player.ok()) return fail(graph.name + ": " + player.error().message);
+  auto frames = player.value()->window(vector->frames);
+  if (!frames.ok()) return fail(graph.name + ": " + frames.error().message);
+  const Difference difference = compare(frames.value(), vector->expected);
+  const bool right = graph.precision == "fp16" ? difference.psnr >= kHalfPsnr
+                                               : difference.farthest <= 0.5 + 255 * kFloatError;
+  JsonObject entry;
+  entry.put("graph", graph.name).put("passed", right);
+  vectors_.add(put(entry, difference));
+  if (!right) return fail(graph.name + ": the vector's frames are off, " + described(difference));
+  say("vector " + graph.name + ": " + described(difference));
+  made_[{graph.vector, graph.precision}][graph.lowering] = std::move(frames).value();
+}
+
+std::optional<std::vector<Frames>> Check::plainRuns(const Graph& graph, const Plan& plan, const Frames& clip,
+                                                    std::size_t windows) {
+  std::vector<Frames> made;
+  const auto failed = [&](const Error& error) {
+    fail(graph.name + ": without graphs: " + error.message);
+    return std::nullopt;
+  };
+  auto player = Player::open(machine_, graph, plan, {/*graphs=*/false});
+  if (!player.ok()) return failed(player.error());
+  const Status played = player.value()->play(clip, windows, [&](const Player::Played& window) {
+    made.push_back(copied(window.frames, graph.frameBytes()));
+    return true;
+  });
+  if (!played.ok()) return failed(played.error());
+  return made;
+}
+
+// Bit for bit: a captured run and a plain one are the same kernels.
+void Check::compareReplays(const Graph& graph, const Plan& plan, bool capturable) {
+  const Frames clip = noise(graph.inputs + 1, graph.frameBytes());
+  const auto plain = plainRuns(graph, plan, clip, kReplayWindows);
+  if (!plain) return;
+  auto player = Player::open(machine_, graph, plan, {});
+  if (!player.ok()) return fail(graph.name + ": " + player.error().message);
+  std::size_t different = 0;
+  const Status played = player.value()->play(clip, kReplayWindows, [&](const Player::Played& window) {
+    if (!same(window.frames, (*plain)[window.number])) ++different;
+    return true;
+  });
+  if (!played.ok()) return fail(graph.name + ": with graphs: " + played.error().message);
+  const SessionStats stats = player.value()->stats();
+  const bool captured = stats.graphs > 0 && !stats.graphsFailed;
+  replays_.add(JsonObject()
+                   .put("graph", graph.name)
+                   .put("windows", std::uint64_t{kReplayWindows})
+                   .put("capturable", capturable)
+                   .put("graphs", stats.graphs)
+                   .put("different", std::uint64_t{different})
+                   .put("passed", different == 0 && captured == capturable));
+  if (different > 0) {
+    return fail(graph.name + ": " + std::to_string(different) + " windows differ between replayed and plain runs");
+  }
+  if (captured != capturable) return fail(graph.name + ": no run was captured into a graph");
+  say("replay " + graph.name + ": " + std::to_string(kReplayWindows) + " windows equal, " +
+      std::to_string(stats.graphs) + " graphs");
+}
+
+void Check::compareLowerings() {
+  for (const auto& [key, lowerings] : made_) {
+    const auto three = lowerings.find("3d");
+    const auto two = lowerings.find("2d");
+    if (three == lowerings.end() || two == lowerings.end()) continue;
+    const auto& [vector, precision] = key;
+    const Difference difference = compare(three->second, two->second);
+    const bool right = precision == "fp16" ? difference.psnr >= kHalfApartPsnr : difference.largest <= 1;
+    JsonObject entry;
+    entry.put("vector", vector).put("precision", precision).put("passed", right);
+    lowerings_.add(put(entry, difference));
+    const std::string what = vector + " " + precision + ", 3d against 2d: " + described(difference);
+    if (right) {
+      say("same   " + what);
+    } else {
+      fail(what);
+    }
+  }
+}
+
+void Check::soak(const Graph& graph, const Plan& plan) {
+  const Frames clip = noise(kSoakClip, graph.frameBytes());
+  const auto first = plainRuns(graph, plan, clip, clip.size());
+  if (!first) return;
+  auto player = Player::open(machine_, graph, plan, {});
+  if (!player.ok()) return fail(graph.name + ": " + player.error().message);
+  std::size_t different = 0;
+  std::size_t windows = 0;
+  std::size_t freeBefore = 0;
+  const auto freeNow = [&] {
+    auto memory = machine_.device()->memory();
+    return memory.ok() ? memory.value().free : 0;
+  };
+  const Status played = player.value()->play(clip, settings_.soakWindows, [&](const Player::Played& window) {
+    ++windows;
+    if (!same(window.frames, (*first)[window.number % clip.size()])) ++different;
+    // Graphs have been captured by then; what is free from here on should stay free.
+    if (window.number == settings_.soakWindows / 2) freeBefore = freeNow();
+    return true;
+  });
+  if (!played.ok()) {
+    return fail(graph.name + ": the soak ended after " + std::to_string(windows) +
+                " windows: " + played.error().message);
+  }
+  const double leaked = static_cast<double>(freeBefore) - static_cast<double>(freeNow());
+  const SessionStats stats = player.value()->stats();
+  soaks_.add(JsonObject()
+                 .put("graph", graph.name)
+                 .put("windows", std::uint64_t{windows})
+                 .put("different", std::uint64_t{different})
+                 .put("deviceBytesTakenInSecondHalf", leaked)
+                 .put("graphs", stats.graphs)
+                 .put("gathers", stats.gathers)
+                 .put("hostCopiesOut", stats.hostCopiesOut)
+                 .put("passed", different == 0));
+  if (different > 0) {
+    return fail(graph.name + ": " + std::to_string(different) + " of " + std::to_string(windows) +
+                " windows of the soak differ from the first pass");
+  }
+  say("soak   " + graph.name + ": " + std::to_string(windows) + " windows, each as in the first pass");
+}
+
+void Check::measure(const Graph& graph, const Plan& plan) {
+  const Frames clip = noise(graph.inputs + 3, graph.frameBytes());
+  // One window at a time: what a caller waits. Then as many as a session takes: what the device does.
+  std::vector<double> waits;
+  {
+    auto player = Player::open(machine_, graph, plan, {true, /*inFlight=*/1, /*ahead=*/1});
+    if (!player.ok()) return fail(graph.name + ": " + player.error().message);
+    const auto start = Clock::now();
+    const Status played = player.value()->play(clip, kForever, [&](const Player::Played& window) {
+      if (window.number >= kWarmUp) waits.push_back(window.milliseconds);
+      return window.number < 2 * kWarmUp || secondsSince(start) < settings_.seconds;
+    });
+    if (!played.ok()) return fail(graph.name + ": " + played.error().message);
+  }
+  auto player = Player::open(machine_, graph, plan, {});
+  if (!player.ok()) return fail(graph.name + ": " + player.error().message);
+  std::size_t windows = 0;
+  double seconds = 0;
+  auto start = Clock::now();
+  const Status played = player.value()->play(clip, kForever, [&](const Player::Played& window) {
+    if (window.number == kWarmUp) start = Clock::now();
+    if (window.number <= kWarmUp) return true;
+    windows = window.number - kWarmUp;
+    seconds = secondsSince(start);
+    return windows < kWarmUp || seconds < settings_.seconds;
+  });
+  if (!played.ok()) return fail(graph.name + ": " + played.error().message);
+  const SessionStats stats = player.value()->stats();
+  const double rate = static_cast<double>(windows) / seconds;
+  const double medianMs = quantile(waits, 0.5);
+  throughput_.add(JsonObject()
+                      .put("graph", graph.name)
+                      .put("width", std::uint64_t{graph.width})
+                      .put("height", std::uint64_t{graph.height})
+                      .put("windows", std::uint64_t{windows})
+                      .put("callsPerSecond", rate)
+                      .put("newFramesPerSecond", rate * static_cast<double>(graph.factor - 1))
+                      .put("medianMs", medianMs)
+                      .put("p99Ms", quantile(waits, 0.99))
+                      .put("computeMs", stats.inferMs / static_cast<double>(stats.windows))
+                      .put("graphs", stats.graphs));
+  char line[128];
+  std::snprintf(line, sizeof line, ": %.1f calls/s, one call %.2f ms", rate, medianMs);
+  say((machine_.simulated() ? "simulated, no figure of a GPU: " : "timing ") + graph.name + line);
+}
+
+}  // namespace flavr::check

@@ -1,0 +1,56 @@
+#include "check/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+namespace flavr::check {
+
+namespace {
+
+// `expected(frame, i)` in [0, 255], not rounded. Frames of another number or size are as wrong as can be.
+template <class Expected>
+Difference measure(const Frames& frames, std::size_t count, std::size_t bytes, const Expected& expected) noexcept {
+  const auto fits = [&](const auto& frame) { return frame.size() == bytes; };
+  if (frames.size() != count || !std::all_of(frames.begin(), frames.end(), fits)) return {0, 255, 255};
+  double sum = 0;
+  int largest = 0;
+  double farthest = 0;
+  for (std::size_t frame = 0; frame < count; ++frame) {
+    for (std::size_t i = 0; i < bytes; ++i) {
+      const double want = expected(frame, i);
+      const double off = frames[frame][i] - want;
+      sum += off * off / (255 * 255);
+      farthest = std::max(farthest, std::abs(off));
+      // The default rounding mode: half to even.
+      largest = std::max(largest, std::abs(frames[frame][i] - static_cast<int>(std::nearbyint(want))));
+    }
+  }
+  const double mean = sum / static_cast<double>(count * bytes);
+  return {mean > 0 ? -10 * std::log10(mean) : std::numeric_limits<double>::infinity(), largest, farthest};
+}
+
+}  // namespace
+
+Difference compare(const Frames& frames, const std::vector<std::vector<float>>& expected) noexcept {
+  const std::size_t bytes = expected.empty() ? 0 : expected[0].size();
+  return measure(frames, expected.size(), bytes, [&](std::size_t frame, std::size_t i) {
+    return std::clamp(static_cast<double>(expected[frame][i]), 0.0, 1.0) * 255;
+  });
+}
+
+Difference compare(const Frames& frames, const Frames& other) noexcept {
+  const std::size_t bytes = other.empty() ? 0 : other[0].size();
+  return measure(frames, other.size(), bytes,
+                 [&](std::size_t frame, std::size_t i) { return static_cast<double>(other[frame][i]); });
+}
+
+double quantile(std::vector<double> values, double part) noexcept {
+  if (values.empty()) return 0;
+  const auto at = std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())));
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
+  return values[at];
+}
+
+}  // namespace flavr::check
