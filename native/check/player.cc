@@ -52,7 +52,7 @@ void Player::infer(std::size_t number) noexcept {
   std::vector<Window> windows;
   windows.push_back(std::move(window));
   const auto start = std::chrono::steady_clock::now();
-  session_->infer(factor_, std::move(windows), nullptr, [this, number, start](Outcome outcome) {
+  session_->infer(factor_, std::move(windows), [this, number, start](Outcome outcome) {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     const std::lock_guard lock(mutex_);
     arrivals_.push_back({number, took.count(), std::move(outcome)});
