@@ -75,6 +75,9 @@ function hostUs() {
   return sum;
 }
 
+const hostUsPerWindow = (before, windows) =>
+  Object.fromEntries(Object.entries(hostUs()).map(([name, us]) => [name, (us - before[name]) / windows]));
+
 async function efficiency(windows) {
   simulator.set({ copyLatencyUs: COPY_US });
   const flavr = await open(ENGINE_US, { inFlight: 3 });
@@ -84,7 +87,7 @@ async function efficiency(windows) {
   const started = performance.now();
   await run(flavr, windows);
   const wallMs = performance.now() - started;
-  const hostUsed = Object.entries(hostUs()).map(([name, us]) => [name, (us - host[name]) / windows]);
+  const used = hostUsPerWindow(host, windows);
   const after = simulator.gauges();
   const stats = flavr.stats();
   // Measured apart: its timer wakes the thread every millisecond.
@@ -99,7 +102,7 @@ async function efficiency(windows) {
     busyUp: busy('upUs'),
     busyCompute: busy('computeUs'),
     busyDown: busy('downUs'),
-    hostUsPerWindow: Object.fromEntries(hostUsed),
+    hostUsPerWindow: used,
     // The histogram holds the time between ticks of a 1 ms timer.
     eventLoopDelayP99Ms: delay.percentile(99) / 1e6 - 1,
     hostCopies: stats.hostCopiesIn + stats.hostCopiesOut - before.copies.hostCopiesIn - before.copies.hostCopiesOut,
@@ -124,10 +127,12 @@ async function growth(windows) {
   const half = windows / 2;
   await run(flavr, half);
   const middle = await memory();
+  const host = hostUs();
   await run(flavr, half);
+  const used = hostUsPerWindow(host, half);
   const end = await memory();
   await flavr.dispose();
-  return { windows, bytesPerWindow: (end - middle) / half };
+  return { windows, bytesPerWindow: (end - middle) / half, hostUsPerWindow: used };
 }
 
 const result = { efficiency: await efficiency(Number(values.windows)), growth: await growth(Number(values.growth)) };
@@ -140,8 +145,12 @@ if (values.json) {
   console.log(
     `busy: up ${percent(e.busyUp)}, compute ${percent(e.busyCompute)}, down ${percent(e.busyDown)}   (slowest: at least 97 %)`,
   );
-  const host = Object.entries(e.hostUsPerWindow).map(([name, us]) => `${name} ${us.toFixed(1)}`);
-  console.log(`host time per window, in us: ${host.join(', ')}   (JavaScript: under 50)`);
+  const times = (host) =>
+    Object.entries(host)
+      .map(([name, us]) => `${name} ${us.toFixed(1)}`)
+      .join(', ');
+  console.log(`host time per window, in us: ${times(g.hostUsPerWindow)}   (JavaScript: under 50)`);
+  console.log(`  the same at this pace, with waking up from idle ${e.windows} times: ${times(e.hostUsPerWindow)}`);
   console.log(`event-loop delay, p99: ${e.eventLoopDelayP99Ms.toFixed(2)} ms   (under 2)`);
   console.log(`host copies: ${e.hostCopies}`);
   console.log(
