@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { FlavrError } from '../../ts/errors.js';
 import type { Tensor } from '../../ts/model/config.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
-import type { Lowering } from '../../ts/model/graph-spec.js';
+import type { Lowering, Tap } from '../../ts/model/graph-spec.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
 import { rawInput } from '../support/goldens.js';
 import {
@@ -230,20 +230,24 @@ for (const [what, build, code, message] of refused) {
   });
 }
 
-test('values inside the graph become outputs too where they are asked for', async () => {
+test('values inside the graph become outputs too where they are asked for, whole or some channels of them', async () => {
   const [height, width] = [16, 24];
-  const taps = ['encoder.layer1.0.fg.factors', 'decoder.4.upconv.1.t0'];
+  const [factors, step] = ['encoder.layer1.0.fg.factors', 'decoder.4.upconv.1.t0'];
   const spec = { width, height, lowering: '2d', form: 'unrounded' } as const;
-  const feeds = frameFeeds(noiseFrames(4, height, width), height, width);
-  const plain = await runOnnx(buildGraph(narrow, spec).bytes, feeds);
-  const tapped = await runOnnx(buildGraph(narrow, spec, taps).bytes, feeds);
-  assert.equal(Object.keys(tapped).sort(), [...taps, 'interpolated'].sort());
-  assert.equal(tapped[taps[0]!]!.dims, [1, 4, 1, 1]);
-  assert.equal(tapped[taps[1]!]!.dims, [1, 4, height, width]);
-  assert.ok([...(tapped[taps[0]!]!.data as Float32Array)].every((factor) => factor > 0 && factor < 1));
-  assert.equal(tapped.interpolated!.data, plain.interpolated!.data);
+  const run = async (taps: readonly Tap[]) =>
+    runOnnx(buildGraph(narrow, spec, taps).bytes, frameFeeds(noiseFrames(4, height, width), height, width));
+  const plain = await run([]);
+  const whole = await run([{ value: factors }, { value: step }]);
+  assert.equal(Object.keys(whole).sort(), [factors, step, 'interpolated'].sort());
+  assert.equal(whole[factors]!.dims, [1, 4, 1, 1]);
+  assert.ok([...(whole[factors]!.data as Float32Array)].every((factor) => factor > 0 && factor < 1));
+  assert.equal(whole.interpolated!.data, plain.interpolated!.data);
+  const some = (await run([{ value: step, channels: [3, 1] }]))[`${step}.channels`]!;
+  assert.equal(some.dims, [1, 2, height, width]);
+  const channel = (of: ort.Tensor, n: number) => of.data.slice(n * height * width, (n + 1) * height * width);
+  assert.equal([channel(some, 0), channel(some, 1)], [channel(whole[step]!, 3), channel(whole[step]!, 1)]);
   assert.throws(
-    () => buildGraph(narrow, spec, ['decoder.9']),
+    () => buildGraph(narrow, spec, [{ value: 'decoder.9' }]),
     ({ code, message }: FlavrError) => code === 'BAD_ARGUMENT' && message.includes('decoder.9'),
   );
 });

@@ -3,6 +3,7 @@ import type { CommandLoaders } from './run.js';
 /** Every command of `flavr`, in the order in which `flavr help` lists them. */
 export const COMMANDS: CommandLoaders = new Map([
   ['interpolate', async () => (await import('./interpolate.js')).interpolate],
+  ['explain', async () => (await import('./explain.js')).explain],
   ['export', async () => (await import('./export.js')).exportGraph],
   ['build', async () => (await import('./build.js')).build],
   ['evaluate', async () => (await import('./evaluate.js')).evaluate],

@@ -8,6 +8,7 @@ import { frameFormat } from '../frame.js';
 import { Interpolator } from '../interpolator.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
 import { buildGraph } from '../model/graph/build.js';
+import type { Tap } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
 import { peerProblem } from '../peers.js';
 import { type FloatTensor, GraphRunner } from './graph-runner.js';
@@ -153,7 +154,7 @@ export interface RunnerOptions {
   readonly factor: number;
   readonly precision: 'fp16' | 'fp32' | 'tf32';
   readonly threads: number;
-  readonly taps?: readonly string[];
+  readonly taps?: readonly Tap[];
 }
 
 /**

@@ -51,4 +51,15 @@ export interface GraphEstimate {
   readonly largestTensor: number;
 }
 
-export type BuildGraph = (model: Model, spec: GraphSpec, taps?: readonly string[]) => BuiltGraph;
+/** A value inside a graph that is to be an output too. */
+export interface Tap {
+  /**
+   * Its name: a layer's, such as `encoder.layer1.0.fg.factors` (the factors of a gate) or, in the 2d lowering,
+   * `decoder.4.upconv.1.t0`.
+   */
+  readonly value: string;
+  /** Only these of its channels; the output is then called `VALUE.channels`. Default: all, under its own name. */
+  readonly channels?: readonly number[];
+}
+
+export type BuildGraph = (model: Model, spec: GraphSpec, taps?: readonly Tap[]) => BuiltGraph;

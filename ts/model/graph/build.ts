@@ -1,7 +1,7 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import type { BuiltGraph, GraphEstimate, GraphSpec, Lowering } from '../graph-spec.js';
+import type { BuiltGraph, GraphEstimate, GraphSpec, Lowering, Tap } from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel } from '../onnx/writer.js';
@@ -33,12 +33,11 @@ import { Weights } from './weights.js';
  * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form. A graph that someone exported keeps its
  * own operators, whatever the lowering. Nothing is read or written; weights are converted while the file is put together,
  * so that memory peaks at the model's tensors and the file once.
- * @param taps values inside the graph that are to be outputs too, under their own names: a layer's, such as
- * `encoder.layer1.0.fg.factors` (the factors of a gate) or, in the 2d lowering, `decoder.4.upconv.1.t0`. None by default.
+ * @param taps values inside the graph that are to be outputs too. None by default.
  * @throws FlavrError `BAD_ARGUMENT` for a size, batch or form that cannot be; `UNSUPPORTED_FACTOR` if k does not divide the
  * model's factor; `CHECKPOINT_INVALID` if a tensor is missing or has another shape than the configuration says.
  */
-export function buildGraph(model: Model, spec: GraphSpec, taps: readonly string[] = []): BuiltGraph {
+export function buildGraph(model: Model, spec: GraphSpec, taps: readonly Tap[] = []): BuiltGraph {
   const { graph, ...built } = assemble(model, completeSpec(model, spec), taps);
   return { bytes: encodeModel(graph), ...built };
 }
@@ -51,7 +50,7 @@ export function estimateGraph(model: Model, spec: GraphSpec): GraphEstimate {
 function assemble(
   model: Model,
   spec: Required<GraphSpec>,
-  taps: readonly string[] = [],
+  taps: readonly Tap[] = [],
 ): Omit<BuiltGraph, 'bytes'> & { graph: OnnxModel } {
   const { batch, height, width, form } = spec;
   const ring = form === 'ring';
@@ -64,7 +63,7 @@ function assemble(
   if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
   else if (form === 'unrounded') floatOutput(b, body.unit, geometry);
   else byteOutputs(b, body.unit, geometry);
-  for (const name of taps) tap(b, name);
+  for (const each of taps) tap(b, each);
   return {
     graph: b.finish(describe(model, spec, frameStride)),
     spec,
@@ -79,10 +78,13 @@ function assemble(
   };
 }
 
-function tap(b: GraphBuilder, name: string): void {
+function tap(b: GraphBuilder, { value: name, channels }: Tap): void {
   const value = b.values.find((candidate) => candidate.name === name);
   if (!value) throw new FlavrError('BAD_ARGUMENT', `The graph has no value ${name} that could be tapped.`);
-  if (!b.outputs.includes(value)) b.output(value);
+  if (channels) {
+    const shape = value.shape.with(1, channels.length);
+    b.output(b.node('Gather', `${name}.channels`, [value, b.indices(channels)], shape, { axis: 1 }));
+  } else if (!b.outputs.includes(value)) b.output(value);
 }
 
 /** The frames of the gap, unclamped, [B, k-1, 3, H', W'] in float32; and what making them takes. */

@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os';
+import { FlavrError, throwIfAborted } from '../errors.js';
+import type { Model, ModelConfig, WeightsModel } from '../model/config.js';
+import { paddedSize } from '../model/graph/frames.js';
+import type { Tap } from '../model/graph-spec.js';
+import { expectedTensors } from '../model/layout.js';
+import { loadModel } from '../model/load.js';
+import type { FloatTensor } from './graph-runner.js';
+import { openRunner, type RunnerOptions } from './model-method.js';
+import type { BytePicture } from './prepare.js';
+
+/** What one gate of the network did with a window. */
+export interface GateExplanation {
+  /** The gate's place: `layer1` … `layer4` of the encoder (the last block's), `decoder0` … `decoder4`. */
+  readonly stage: string;
+  /** The factor of each channel, from 0 to 1. */
+  readonly weights: readonly number[];
+  /** The channels with the largest and with the smallest factor. */
+  readonly most: number;
+  readonly least: number;
+}
+
+/** One channel behind its gate, at each step of time. */
+export interface FeatureMaps {
+  readonly steps: readonly FeatureMap[];
+}
+
+export interface FeatureMap {
+  readonly values: Float32Array;
+  readonly width: number;
+  readonly height: number;
+  /** Pixels of the frame (padded to multiples of 8) per value, along each side. */
+  readonly scale: number;
+}
+
+export interface Explanation {
+  readonly model: string;
+  readonly gates: readonly GateExplanation[];
+  /** By gate: the maps of the channel with the largest factor, and of the one with the smallest. */
+  readonly maps: readonly { readonly most: FeatureMaps; readonly least: FeatureMaps }[];
+}
+
+export interface ExplainOptions {
+  /** Default: all cores. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What the gates of a network make of one window, on the CPU.
+ * @param window 2C frames of one size.
+ * @throws FlavrError `BAD_ARGUMENT` for a model without gates, or one given as a graph, whose gates have no known names;
+ * `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`.
+ * @example
+ * ```ts
+ * const model = await loadModel('FLAVR_2x.pth');
+ * const { frames } = await windowAt('holiday.mp4', parseRational('12.5', 'time'), 4);
+ * const { gates } = await explainWindow(model, frames);
+ * ```
+ */
+export async function explainWindow(
+  model: Model,
+  window: readonly BytePicture[],
+  { threads = availableParallelism(), signal }: ExplainOptions = {},
+): Promise<Explanation> {
+  const weighted = gatedModel(model);
+  const { config } = weighted;
+  const { width, height } = window[0]!;
+  const options: RunnerOptions = { width, height, factor: config.factor, precision: 'fp32', threads };
+  const run = async (taps: readonly Tap[]) => {
+    const runner = await openRunner(weighted, { ...options, taps });
+    const onAbort = () => void runner.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await runner.run(window.map(({ data }) => data));
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      await runner.close();
+    }
+  };
+  const names = stageGates(config);
+
+  // First the factors alone: they choose the channels, and all channels of all stages would fill the memory.
+  const factors = await run([...names.values()].map((gate) => ({ value: `${gate}.factors` })));
+  const gates = [...names].map(([stage, gate]): GateExplanation => {
+    const weights = [...factors[`${gate}.factors`]!.data];
+    const [most, least] = [Math.max(...weights), Math.min(...weights)].map((value) => weights.indexOf(value));
+    return { stage, weights, most: most!, least: least! };
+  });
+
+  const taps = gates.flatMap(({ stage, most, least }) =>
+    stepNames(config, stage, names.get(stage)!).map((value) => ({ value, channels: [most, least] })),
+  );
+  const outputs = await run(taps);
+  const maps = gates.map(({ stage }) => {
+    const steps = stepNames(config, stage, names.get(stage)!).map((value) => outputs[`${value}.channels`]!);
+    const of = (place: number) => ({ steps: steps.map((tensor) => featureMap(tensor, place, paddedSize(width))) });
+    return { most: of(0), least: of(1) };
+  });
+  return { model: model.name, gates, maps };
+}
+
+/** The model by its name or path. @throws FlavrError as `explainWindow` for a model that it cannot explain. */
+export async function loadGatedModel(model: string | Model): Promise<WeightsModel> {
+  return gatedModel(typeof model === 'string' ? await loadModel(model) : model);
+}
+
+function gatedModel(model: Model): WeightsModel {
+  if (model.kind === 'weights' && model.config.gating) return model;
+  const why = model.kind === 'graph' ? 'is a graph, whose gates have no known names' : 'has no gates';
+  throw new FlavrError('BAD_ARGUMENT', `${model.name} ${why}; give a checkpoint of a network with gates.`);
+}
+
+/** The gates that are shown, by stage: of an encoder stage the last block's. */
+function stageGates(config: ModelConfig): Map<string, string> {
+  const gates = new Map<string, string>();
+  for (const name of expectedTensors(config).keys()) {
+    const match = /^(?:encoder\.(layer\d)|decoder\.(\d))\..*(?=\.attn_layer\.0\.weight$)/.exec(name);
+    if (match) gates.set(match[1] ?? `decoder${match[2]}`, match[0]);
+  }
+  return gates;
+}
+
+/** The values behind a gate in the 2d lowering, one for each step of time. */
+function stepNames({ inputs, temporal }: ModelConfig, stage: string, gate: string): string[] {
+  const halvings = { layer2: 1, layer3: 2, layer4: 2, decoder0: 2, decoder1: 1 }[stage] ?? 0;
+  const steps = temporal === 'none' ? inputs : inputs / 2 ** halvings;
+  return Array.from({ length: steps }, (_, t) => `${gate}.t${t}`);
+}
+
+function featureMap({ data, dims }: FloatTensor, place: number, frameWidth: number): FeatureMap {
+  const [, , height, width] = dims as [number, number, number, number];
+  const values = data.slice(place * height * width, (place + 1) * height * width);
+  return { values, width, height, scale: frameWidth / width };
+}
