@@ -23,7 +23,7 @@ void* SharedLibrary::symbol(const char* name) const noexcept { return dlsym(hand
 
 std::string SharedLibrary::path() const noexcept {
   const link_map* map = nullptr;
-  if (dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0 || map == nullptr) return {};
+  if (dlinfo(handle_, RTLD_DI_LINKMAP, static_cast<void*>(&map)) != 0 || map == nullptr) return {};
   return map->l_name;
 }
 
