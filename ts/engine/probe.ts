@@ -46,7 +46,7 @@ export const RTX_CAPABILITIES = ['7.5', '8.0', '8.6', '8.9', '12.0', '12.1'] as 
 
 /** How to get the libraries of each GPU backend. */
 export const INSTALL = {
-  tensorrt: 'install TensorRT 10 or 11 (pip install tensorrt-cu13-libs)',
+  tensorrt: 'install TensorRT 10 or 11 from developer.nvidia.com/tensorrt',
   'tensorrt-rtx': 'install TensorRT-RTX (pip install tensorrt-rtx-cu13-libs)',
 } as const;
 
