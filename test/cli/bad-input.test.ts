@@ -145,7 +145,11 @@ test('an encoder that FFmpeg does not have', () =>
   refuses(['interpolate', SAMPLE, '-o', 'out.mp4', '--codec', 'libnothing'], 'VIDEO_UNSUPPORTED', /libnothing/));
 
 test('a backend that is not there is not replaced by another', () =>
-  refuses(['interpolate', SAMPLE, '-o', 'out.mp4', '--backend', 'tensorrt'], 'BACKEND_UNAVAILABLE', /tensorrt/i));
+  refuses(
+    ['interpolate', SAMPLE, '-o', 'out.mp4', '--backend', 'tensorrt'],
+    'BACKEND_UNAVAILABLE',
+    /native addon|NVIDIA driver|TensorRT/,
+  ));
 
 test('a full disk', async () => {
   const disk = join(folder, 'disk');
