@@ -1,6 +1,6 @@
 // Compiles ts/ into dist/. Runs on `npm install` in a clone (`prepare`) and before packing.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
+// Compiled beside and moved into place: whoever reads dist/ meanwhile finds it whole.
+const fresh = join(root, 'dist.new');
+rmSync(fresh, { recursive: true, force: true });
+const compile = [tsc, '-p', join(root, 'tsconfig.json'), '--outDir', fresh];
+const { status } = spawnSync(process.execPath, compile, { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+renameSync(fresh, join(root, 'dist'));
 // npm makes a bin executable when it installs a package, but not when it links a clone.
 const cli = join(root, 'dist', 'cli', 'main.js');
 if (existsSync(cli)) chmodSync(cli, 0o755);
