@@ -25,12 +25,6 @@ struct JsSession::Load {
   Status status;
 };
 
-struct JsSession::Batch {
-  Napi::Promise::Deferred deferred;
-  // Lane and slot of each output that stays on the device, in order.
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> kept;
-};
-
 JsSession::JsSession(Napi::Env env, SessionRequest request)
     : env_(env), request_(std::move(request)), mailbox_(Mailbox::create(env)) {}
 
@@ -83,7 +77,7 @@ void JsSession::finishLoad(Load& load) {
   loaders_.erase(load.thread);
   if (load.opened) session_ = std::move(load.opened);
   if (closed_) {
-    startClosing();
+    if (loaders_.empty()) startClosing();
     load.status = Error{Code::kDisposed, "The session was closed while an engine was loaded."};
   }
   if (!load.status.ok() || load.networks.empty()) {
@@ -179,60 +173,64 @@ std::vector<Window> JsSession::windows(const Napi::Uint32Array& slots, const Nap
   return made;
 }
 
-void JsSession::keepOutputs(Window& window, std::uint32_t laneNumber, std::size_t outputs, Batch& batch) {
+void JsSession::keepOutputs(Window& window, std::uint32_t laneNumber, std::size_t outputs, Kept& kept) {
   Lane& target = lane(laneNumber);
   for (std::size_t output = 0; output < outputs; ++output) {
     auto slot = target.take();
     if (!slot.ok()) {
-      for (const auto& [taken, number] : batch.kept) static_cast<void>(lane(taken).free(number).ok());
+      freeKept(kept);
       raise(env_, slot.error());
     }
     window.keep.push_back({target.device(), slot.value()});
-    batch.kept.emplace_back(laneNumber, slot.value());
+    kept.emplace_back(laneNumber, slot.value());
+  }
+}
+
+void JsSession::freeKept(const Kept& kept) noexcept {
+  for (const auto& [number, slot] : kept) {
+    const auto found = lanes_.find(number);
+    if (found != lanes_.end()) static_cast<void>(found->second->free(slot).ok());
   }
 }
 
 Napi::Value JsSession::infer(std::size_t factor, const Napi::Uint32Array& slots, const Napi::Uint32Array& keep) {
   if (factor < 2) raise(env_, badArgument("A factor is at least 2."));
   Session& target = session();
-  std::vector<Window> batchWindows = windows(slots, keep);
-  auto batch = std::make_shared<Batch>(Batch{Napi::Promise::Deferred::New(env_), {}});
-  for (std::size_t window = 0; window < batchWindows.size(); ++window) {
-    if (keep[window] != 0) keepOutputs(batchWindows[window], keep[window], factor - 1, *batch);
+  std::vector<Window> batch = windows(slots, keep);
+  Kept kept;
+  for (std::size_t window = 0; window < batch.size(); ++window) {
+    if (keep[window] != 0) keepOutputs(batch[window], keep[window], factor - 1, kept);
   }
+  const auto deferred = Napi::Promise::Deferred::New(env_);
   begin();
-  target.infer(factor, std::move(batchWindows), [this, batch](Outcome outcome) {
-    auto arrived = std::make_shared<Outcome>(std::move(outcome));
-    mailbox_->post([this, batch, arrived](Napi::Env env) { settle(env, *batch, std::move(*arrived)); });
+  target.infer(factor, std::move(batch), [this, deferred, kept = std::move(kept)](Outcome outcome) {
+    mailbox_->post([this, deferred, kept, outcome = std::move(outcome)](Napi::Env env) mutable {
+      end();
+      if (outcome.ok()) return deferred.Resolve(results(env, std::move(outcome).value(), kept));
+      // The slots of a failed batch go back to their lanes.
+      freeKept(kept);
+      deferred.Reject(toJs(env, outcome.error()).Value());
+    });
   });
-  return batch->deferred.Promise();
+  return deferred.Promise();
 }
 
-// `{ frames: Uint8Array[], kept: number[] }`; the slots of a failed batch go back to their lanes.
-void JsSession::settle(Napi::Env env, const Batch& batch, Outcome outcome) {
-  end();
-  if (!outcome.ok()) {
-    for (const auto& [number, slot] : batch.kept) {
-      if (const auto found = lanes_.find(number); found != lanes_.end())
-        static_cast<void>(found->second->free(slot).ok());
-    }
-    return batch.deferred.Reject(toJs(env, outcome.error()).Value());
-  }
-  std::vector<HostFrame>& frames = outcome.value();
+// `{ frames: Uint8Array[], kept: number[] }`
+Napi::Object JsSession::results(Napi::Env env, std::vector<HostFrame> frames, const Kept& kept) {
   auto made = Napi::Array::New(env, frames.size());
   for (std::size_t index = 0; index < frames.size(); ++index) {
     auto lent = Environment::of(env).lender().lend(env, std::move(frames[index]), session_->frameBytes());
     if (lent.copied) ++copiesOut_;
     made.Set(static_cast<std::uint32_t>(index), lent.frame);
   }
-  auto kept = Napi::Array::New(env, batch.kept.size());
-  for (std::size_t index = 0; index < batch.kept.size(); ++index) {
-    kept.Set(static_cast<std::uint32_t>(index), Napi::Number::New(env, batch.kept[index].second));
+  auto slots = Napi::Array::New(env, kept.size());
+  for (std::size_t index = 0; index < kept.size(); ++index) {
+    slots.Set(static_cast<std::uint32_t>(index), Napi::Number::New(env, kept[index].second));
   }
   auto result = Napi::Object::New(env);
   result.Set("frames", made);
-  result.Set("kept", kept);
-  batch.deferred.Resolve(result);
+  result.Set("kept", slots);
+  return result;
 }
 
 Napi::Object JsSession::stats() {

@@ -64,16 +64,17 @@ class JsSession {
  private:
   // Engines being loaded.
   struct Load;
-  // A batch under way: what it takes to hand its outputs over.
-  struct Batch;
+  // Lane and slot of each output that stays on the device, in order.
+  using Kept = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
   // Throws DISPOSED once close() was called.
   Session& session();
   Lane& lane(std::uint32_t number);
   HostFrame hostFrame(Napi::Uint8Array frame, bool copy);
   std::vector<Window> windows(const Napi::Uint32Array& slots, const Napi::Uint32Array& keep);
-  void keepOutputs(Window& window, std::uint32_t laneNumber, std::size_t outputs, Batch& batch);
-  void settle(Napi::Env env, const Batch& batch, Outcome outcome);
+  void keepOutputs(Window& window, std::uint32_t laneNumber, std::size_t outputs, Kept& kept);
+  void freeKept(const Kept& kept) noexcept;
+  Napi::Object results(Napi::Env env, std::vector<HostFrame> frames, const Kept& kept);
   void finishLoad(Load& load);
   void startClosing();
   // Loader thread.

@@ -151,8 +151,10 @@ Pipeline::Program* Pipeline::find(std::size_t outputs) noexcept {
 }
 
 Status Pipeline::awaitUpload(Slot& slot) noexcept {
-  if (!std::exchange(slot.uploading, false)) return {};
-  return device_->wait(compute_.get(), slot.uploaded.get());
+  if (!slot.uploading) return {};
+  FLAVR_TRY(device_->wait(compute_.get(), slot.uploaded.get()));
+  slot.uploading = false;
+  return {};
 }
 
 // Input c of the engine is B frames, one `frameStride` after the other. Where the windows' slots lie so (B consecutive
@@ -202,8 +204,10 @@ Status Pipeline::compute(Run& run, std::vector<RunWindow>& windows, Program& pro
   FLAVR_TRY(device_->record(run.outputs->started.get(), compute_.get()));
   auto bindings = bind(run, windows);
   FLAVR_TRY(bindings);
-  FLAVR_TRY(graphs_.run(*program.context, bindings.value(), compute_.get(), run.number, completed));
-  return keep(run, windows, program.network->shape().outputs);
+  const NetworkShape& shape = program.network->shape();
+  FLAVR_TRY(shape.capturable ? graphs_.run(*program.context, bindings.value(), compute_.get(), run.number, completed)
+                             : program.context->enqueue(bindings.value(), compute_.get()));
+  return keep(run, windows, shape.outputs);
 }
 
 Status Pipeline::keep(const Run& run, std::vector<RunWindow>& windows, std::size_t outputs) noexcept {
@@ -221,7 +225,6 @@ Status Pipeline::keep(const Run& run, std::vector<RunWindow>& windows, std::size
 }
 
 Status Pipeline::download(Run& run, std::size_t outputs) noexcept {
-  FLAVR_TRY(device_->wait(down_.get(), run.outputs->computed.get()));
   DeviceAddress from = run.outputs->interpolated.get();
   for (std::size_t frame = 0; frame < run.windows * outputs; ++frame, from += shape_.frameBytes) {
     run.blocks.push_back(pool_->take());
@@ -250,12 +253,15 @@ void Pipeline::run(Run& run, std::vector<RunWindow>& windows, std::size_t output
   } else if (run.status = checkWindows(windows, outputs); run.status.ok()) {
     run.status = compute(run, windows, *program, completed);
   }
-  // Recorded even after a failure: slots and blocks are free again only after what was enqueued before it.
-  auto recorded = device_->record(run.outputs->computed.get(), compute_.get());
-  if (run.status.ok()) run.status = recorded;
+  // The events are recorded even after a failure: slots, outputs and blocks are free again only after whatever was
+  // enqueued before it.
+  const auto also = [&run](Status status) {
+    if (run.status.ok()) run.status = std::move(status);
+  };
+  also(device_->record(run.outputs->computed.get(), compute_.get()));
+  also(device_->wait(down_.get(), run.outputs->computed.get()));
   if (run.status.ok()) run.status = download(run, outputs);
-  recorded = device_->record(run.outputs->downloaded.get(), down_.get());
-  if (run.status.ok()) run.status = recorded;
+  also(device_->record(run.outputs->downloaded.get(), down_.get()));
   if (run.status.ok()) {
     counters_.graphs = graphs_.size();
     counters_.graphsFailed = graphs_.failed();

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <future>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace flavr {
@@ -27,13 +29,29 @@ Session::Session(std::shared_ptr<Device> device, const SessionOptions& options)
     : device_(std::move(device)),
       options_(options),
       pool_(std::make_shared<BlockPool>(device_, hostFrameBytes(options))),
-      pipeline_(std::make_unique<Pipeline>(device_, options, pool_, counters_)),
-      waiter_([this] { waitLoop(); }),
-      enqueuer_([this] { enqueueLoop(); }) {}
+      pipeline_(std::make_unique<Pipeline>(device_, options, pool_, counters_)) {}
+
+Status Session::start() noexcept {
+  try {
+    waiter_ = std::thread([this] { waitLoop(); });
+    enqueuer_ = std::thread([this] { enqueueLoop(); });
+    return {};
+  } catch (const std::system_error& error) {
+    if (waiter_.joinable()) {
+      pending_.push(Stop{});
+      waiter_.join();
+    }
+    return Error{Code::kOutOfMemory, std::string("The session's threads could not be started: ") + error.what()};
+  }
+}
 
 Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Device> device, const SessionOptions& options,
                                                std::vector<std::unique_ptr<Network>> networks) noexcept {
+  const bool possible = options.width > 0 && options.height > 0 && options.hostPitch >= options.width * 3 &&
+                        options.batch > 0 && options.inFlight > 0 && !networks.empty();
+  if (!possible) return Error{Code::kBadArgument, "A session needs frames, a batch, inFlight and an engine."};
   std::unique_ptr<Session> session(new Session(std::move(device), options));
+  FLAVR_TRY(session->start());
   std::promise<Status> prepared;
   session->prepare(std::move(networks), [&](Status status) { prepared.set_value(std::move(status)); });
   FLAVR_TRY(prepared.get_future().get());
@@ -41,6 +59,7 @@ Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Device> device, c
 }
 
 Session::~Session() {
+  if (!enqueuer_.joinable()) return;  // never started
   if (!closing_) {
     cancel();
     close([] {});

@@ -127,6 +127,7 @@ class Session {
   using Pending = std::variant<Uploaded, Enqueued, Stop>;
 
   Session(std::shared_ptr<Device> device, const SessionOptions& options);
+  Status start() noexcept;
 
   // Enqueue thread.
   void enqueueLoop() noexcept;

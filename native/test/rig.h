@@ -28,6 +28,7 @@ struct RigOptions {
   std::size_t lendable = 16;
   std::vector<std::size_t> factors = {2};
   bool graphs = true;
+  bool capturable = true;
   std::int64_t computeUs = 0;
 
   SessionOptions session() const;

@@ -269,6 +269,31 @@ TEST("runs with the same addresses are replayed by a bounded number of graphs, w
   rig.close();
 }
 
+TEST("an engine whose runtime has graphs of its own is never captured") {
+  RigOptions options;
+  options.capturable = false;
+  Rig rig(options);
+  Session& session = rig.open();
+  auto lane = session.openLane(4);
+  const auto slots = uploadAll(rig, *lane, 4);
+  for (int round = 0; round < 5; ++round) CHECK(inferNow(session, 2, {window(slots, {0, 1, 2, 3})}).ok());
+  CHECK_EQUAL(session.stats().graphs, 0U);
+  CHECK(!session.stats().graphsFailed);
+  rig.close();
+}
+
+TEST("options that no session can have are refused") {
+  for (const bool noBatch : {true, false}) {
+    RigOptions options;
+    (noBatch ? options.batch : options.inFlight) = 0;
+    Rig rig(options);
+    sim::SimPlatform platform(std::make_shared<sim::Control>());
+    auto session = Session::open(platform.openDevice(0).value(), options.session(), {});
+    CHECK(!session.ok());
+    CHECK_EQUAL(codeName(session.error().code), std::string("BAD_ARGUMENT"));
+  }
+}
+
 TEST("a failed capture turns graphs off for the session, and is told") {
   Rig rig;
   Session& session = rig.open();

@@ -233,6 +233,23 @@ deviceTest('each fault has its code, and the session goes on where the device do
   await next.dispose();
 });
 
+deviceTest('graphs are captured unless they are off, and a failed capture is told and changes no frame', async () => {
+  const clip = clipOf(30);
+  const expected = wholeClip(clip, 2, [2], 2, [], simulatedOutput);
+  for (const [graphs, failure] of [
+    ['auto', 0],
+    ['off', 0],
+    ['auto', 1],
+  ] as const) {
+    simulator.set({ captureFailure: failure });
+    const flavr = await open({ graphs });
+    equalFrames(await flavr.interpolate(clip, 2), expected, `graphs ${graphs}, failure ${failure}`);
+    const stats = flavr.stats();
+    assert.is(stats.graphs! > 0, graphs === 'auto' && failure === 0);
+    assert.is(stats.graphsFailed, failure === 1);
+  }
+});
+
 deviceTest('a session that does not fit is refused with the numbers before memory is taken', async () => {
   simulator.set({ totalMemory: 2 ** 20 });
   try {

@@ -124,6 +124,9 @@ export interface SessionStats {
   readonly framesLent: number;
   /** Time spent in the model, in milliseconds. */
   readonly inferMs: number;
+  /** On a GPU: runs captured as device graphs, and whether a capture failed, after which everything runs plainly. */
+  readonly graphs?: number;
+  readonly graphsFailed?: boolean;
   /** Bytes the session holds on device and host, as estimated before they were taken. */
   readonly memoryBytes: number;
 }
