@@ -108,6 +108,20 @@ test('an aborted run stops before its next sample', async () => {
   assert.is(failure.code, 'ABORTED');
 });
 
+test('an abort does not wait for the window that runs', async () => {
+  const controller = new AbortController();
+  const endless: Method = {
+    ...nearest,
+    interpolate() {
+      queueMicrotask(() => controller.abort());
+      return new Promise(() => {});
+    },
+  };
+  const samples = [sample('a', [0, 1, 2, 3], [1])];
+  const failure = await evaluate(setOf(samples), [endless], { signal: controller.signal }).catch((e) => e);
+  assert.is(failure.code, 'ABORTED');
+});
+
 test('paired differences see through samples of unequal difficulty', () => {
   const score = (id: string, psnr: number) => ({ id, sequence: id, repeated: 0, psnr: [psnr], ssim: [0.9] });
   const levels = Array.from({ length: 40 }, (_, i) => 20 + i);

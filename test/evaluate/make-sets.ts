@@ -70,6 +70,7 @@ export async function writeDataSets(folder: string): Promise<void> {
   await write('middlebury/other-gt-interp/Venus/frame10i11.png', 31, 42, 30);
   await clip((n) => `xiph-2k/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 64, 48);
   await clip((n) => `xiph-4k/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 2054, 8);
+  await clip((n) => `xiph-4k-full/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 60, 34);
   await clip((n) => `x4k/test/Type1/TEST01_003_f0433/${pad(n, 4)}.png`, 33, 5, 48, 32);
 }
 

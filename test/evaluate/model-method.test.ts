@@ -111,6 +111,13 @@ test('what cannot be run says so, and the method lives on', async () => {
   });
 });
 
+test('a method that is closed while its model is being opened leaves no process behind', async () => {
+  const method = await modelMethod(tiny, { backend: 'cpu', threads: 1 });
+  const picture = method.interpolate(window, 2).catch((error) => error);
+  await method.close();
+  assert.is((await picture).code, 'DISPOSED');
+});
+
 test('a backend other than the CPU gives bytes, window by window, and the report says so', async () => {
   const backend = { ...fakeBackend(), name: 'tensorrt' } as const;
   const method = modelMethodOn(backend, fakeModel(4, 4), {});

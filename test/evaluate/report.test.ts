@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { lineChart, niceTicks } from '../../ts/evaluate/chart.js';
 import type { SampleScore } from '../../ts/evaluate/evaluate.js';
 import { blend, type Method, nearest } from '../../ts/evaluate/methods.js';
+import { modelMethod } from '../../ts/evaluate/model-method.js';
 import { evaluateMethods, type Report } from '../../ts/evaluate/report.js';
 import { reportHtml } from '../../ts/evaluate/report-html.js';
 import { reportCsv, reportLines } from '../../ts/evaluate/report-text.js';
@@ -96,6 +97,15 @@ test('other figures are taken where they are asked for, and no published rows st
   const { sets } = await evaluateMethods({ ...VIDEO, methods: [blend], limit: 1, metrics: 'y' });
   assert.equal([sets[0]!.measurement.psnr, sets[0]!.measurement.ssim], ['y', 'gaussian2d']);
   assert.equal(sets[0]!.published, []);
+});
+
+test('a factor that a method cannot do is refused before anything is measured', async () => {
+  const double = await modelMethod('mini-2x', { backend: 'cpu' });
+  const other = counted('m');
+  const error = await evaluateMethods({ ...VIDEO, methods: [other, double], factor: 3 }).catch((e) => e);
+  await double.close();
+  assert.is(error.code, 'UNSUPPORTED_FACTOR');
+  assert.is(other.calls, 0);
 });
 
 test('an unknown set is refused with the list of names', async () => {

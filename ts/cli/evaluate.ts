@@ -14,7 +14,7 @@ import { reportHtml } from '../evaluate/report-html.js';
 import { reportCsv, reportLines } from '../evaluate/report-text.js';
 import { worstSamples } from '../evaluate/worst.js';
 import { DEFAULT_MODEL } from '../model/bundled.js';
-import { peerProblem } from '../peers.js';
+import { importPeer, peerProblem } from '../peers.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { clock, ProgressLine } from './progress.js';
@@ -27,7 +27,7 @@ const OPTIONS = {
   dataset: {
     type: 'string',
     value: 'NAME',
-    help: 'video (any video or folder of frames with every k-th kept), vimeo-septuplet, ucf101, davis, gopro, adobe240, snu-film (or one level: snu-film-easy …), middlebury, xiph-2k, xiph-4k, x4k1000fps',
+    help: 'video (any video or folder of frames with every k-th kept), vimeo-septuplet, ucf101, davis, gopro, adobe240, snu-film (or one level: snu-film-easy …), middlebury, xiph-2k, xiph-4k (a crop) or xiph-4k-full, x4k1000fps',
   },
   data: { type: 'string', value: 'PATH', help: 'the folder in its published layout, or the video' },
   model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
@@ -81,6 +81,8 @@ async function run(context: Context): Promise<Report> {
     limit: integerOption('--limit', options.limit, 1, 10_000_000),
     metrics: choiceOption('--metrics', options.metrics, ['flavr', 'rounded', 'y']),
   };
+  // Found out now, not after hours.
+  if (options.html) await importPeer('sharp');
   const outputs: OutputFile[] = [];
   const methods: Method[] = [];
   try {

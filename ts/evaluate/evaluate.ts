@@ -1,4 +1,4 @@
-import { FlavrError, throwIfAborted } from '../errors.js';
+import { abortError, FlavrError, throwIfAborted } from '../errors.js';
 import type { DataSet, LazySample, SampleFrames } from './data-set.js';
 import type { Method } from './methods.js';
 import type { Picture } from './picture.js';
@@ -73,7 +73,7 @@ export async function evaluate(
         continue;
       }
       try {
-        const score = await measureSample(set, sample, unsettle(frames), method);
+        const score = await unlessAborted(measureSample(set, sample, unsettle(frames), method), signal);
         scores[m]!.push(score);
         options.onScore?.(method, score);
       } catch (error) {
@@ -89,6 +89,16 @@ export async function evaluate(
     throw new FlavrError('DATASET_INVALID', `No sample could be measured. ${why}`);
   }
   return methods.map((method, m) => summarize(method.name, scores[m]!, failed[m]!));
+}
+
+/** The work's result, or `ABORTED` as soon as the signal fires: what the work still gives is then dropped. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(abortError(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** What a method makes of a window: the frames between its middle two. */

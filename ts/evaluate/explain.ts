@@ -68,6 +68,7 @@ export async function explainWindow(
   const { width, height } = window[0]!;
   const options: RunnerOptions = { width, height, factor: config.factor, precision: 'fp32', threads };
   const run = async (taps: readonly Tap[]) => {
+    throwIfAborted(signal);
     const runner = await openRunner(weighted, { ...options, taps });
     const onAbort = () => void runner.close();
     signal?.addEventListener('abort', onAbort, { once: true });

@@ -9,7 +9,10 @@ export interface Method {
   readonly identity: string;
   /** How many frames of a window it looks at: the middle ones. */
   readonly inputs: number;
-  /** What form its frames of factor k have before they are measured, in words for the report. */
+  /**
+   * What form its frames of factor k have before they are measured, in words for the report.
+   * @throws FlavrError `UNSUPPORTED_FACTOR`
+   */
   output(factor: number): string;
   /** The k-1 pictures between the middle two of a window of `inputs` frames, in order of time; floats where it has them. */
   interpolate(window: readonly BytePicture[], factor: number): Promise<readonly Picture[]>;

@@ -1,3 +1,5 @@
+import { FlavrError } from '../errors.js';
+
 interface Closable {
   close(): Promise<void>;
 }
@@ -6,6 +8,7 @@ interface Closable {
 export class Recent<T extends Closable> {
   readonly #most: number;
   readonly #open = new Map<string, T>();
+  #closed = false;
 
   constructor(most: number) {
     this.#most = most;
@@ -22,12 +25,17 @@ export class Recent<T extends Closable> {
         await idle.close();
       }
       thing = await open();
+      if (this.#closed) {
+        await thing.close();
+        throw new FlavrError('DISPOSED', 'It was closed while it was being opened.');
+      }
     }
     this.#open.set(key, thing);
     return thing;
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const things = [...this.#open.values()];
     this.#open.clear();
     await Promise.all(things.map((thing) => thing.close()));

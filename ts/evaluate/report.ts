@@ -110,6 +110,8 @@ async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journa
   const data = resolve(options.data);
   const { measurement, factor, inputs } = set;
   const key = [measurement.name, `k=${factor}`, `2C=${inputs}`, measurement.psnr, measurement.ssim, data].join(' ');
+  // A factor that a method cannot do is found out before anything is measured.
+  const outputs = methods.map((method) => method.output(factor));
   const fresh = new Set<string>();
   const scores = await evaluate(set, methods, {
     ...(journal && { known: journal.known(key) }),
@@ -120,13 +122,13 @@ async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journa
     onProgress: (done, total) => onProgress?.({ set: measurement.name, done, total, measured: fresh.size }),
     signal,
   });
-  return setReport(set, data, methods, scores, options.metrics === undefined);
+  return setReport(set, data, outputs, scores, options.metrics === undefined);
 }
 
 function setReport(
   { measurement, factor, inputs }: DataSet,
   data: string,
-  methods: readonly Method[],
+  outputs: readonly string[],
   scores: readonly MethodScore[],
   comparable: boolean,
 ): SetReport {
@@ -141,7 +143,7 @@ function setReport(
     samples: Math.max(...scores.map(({ samples, failed }) => samples.length + failed.length)),
     ...(publishedCount !== undefined && { publishedCount }),
     repeatedSamples: [...all.values()].filter((repeated) => repeated > 0).length,
-    methods: scores.map((score, i) => ({ ...score, output: methods[i]!.output(factor) })),
+    methods: scores.map((score, i) => ({ ...score, output: outputs[i]! })),
     comparisons: others.map((other) => compareScores(first, other)),
     published: comparable ? publishedRows(measurement.name, factor) : [],
   };

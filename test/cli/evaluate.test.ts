@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Report } from '../../ts/evaluate/report.js';
+import { packageRoot } from '../../ts/package.js';
+import { CLI, flavr, SAMPLE } from '../support/cli.js';
+import { GOLDENS } from '../support/goldens.js';
+
+const CUT = join(packageRoot(), 'test/fixtures/video/bunny-cut.mp4');
+const TINY = join(packageRoot(), GOLDENS, 'tiny8-k2.weights.safetensors');
+const VIDEO = ['evaluate', '--dataset', 'video', '--data', CUT, '--backend', 'cpu'];
+
+let folder: string;
+test.before.each(() => {
+  folder = mkdtempSync(join(tmpdir(), 'flavr-evaluate-'));
+});
+test.after.each(() => rmSync(folder, { recursive: true, force: true }));
+
+test('several models and baselines run side by side; the files and the document hold the same figures', async () => {
+  const words = [...VIDEO, '--model', TINY, '--compare', 'mini-2x', '--compare', '@cpu', '--limit', '2'];
+  const { code, stdout, stderr } = await flavr([...words, '--csv', 'r.csv', '--html', 'r.html', '--json'], {
+    cwd: folder,
+  });
+  assert.is(code, 0, stderr);
+  const [set] = (JSON.parse(stdout) as Report).sets;
+  const names = ['tiny8-k2.weights.safetensors', 'mini-2x', 'tiny8-k2.weights.safetensors@cpu'];
+  assert.equal(
+    set!.methods.map(({ method }) => method),
+    [...names, 'blend', 'nearest', 'minterpolate'],
+  );
+  assert.is(set!.methods[0]!.psnr, set!.methods[2]!.psnr);
+  assert.ok(set!.methods[1]!.psnr > set!.methods[0]!.psnr);
+  assert.is(set!.comparisons.length, 5);
+  const rows = readFileSync(join(folder, 'r.csv'), 'utf8').trimEnd().split('\n');
+  assert.is(rows.length, 1 + 6 * 2);
+  assert.ok(rows[1]!.includes(String(set!.methods[0]!.samples[0]!.psnr[0])));
+  const page = readFileSync(join(folder, 'r.html'), 'utf8');
+  for (const { method } of set!.methods) assert.ok(page.includes(method), method);
+});
+
+test('people get a table, and a resumed run gives the same one', async () => {
+  const words = [...VIDEO, '--baselines', 'blend', '--limit', '2', '--resume', 'journal'];
+  const first = await flavr(words, { cwd: folder });
+  assert.is(first.code, 0, first.stderr);
+  assert.match(first.stdout, /mini-2x +\d\d\.\d\d +0\.\d{4} +unrounded +2 +0/);
+  const size = readFileSync(join(folder, 'journal')).length;
+  const second = await flavr(words, { cwd: folder });
+  assert.is(second.stdout, first.stdout);
+  assert.is(readFileSync(join(folder, 'journal')).length, size);
+});
+
+test('a wrong folder says what was expected and what was found, and leaves no files', async () => {
+  mkdirSync(join(folder, 'empty'));
+  const words = ['evaluate', '--dataset', 'davis', '--data', 'empty', '--csv', 'r.csv', '--backend', 'cpu'];
+  const { code, stdout, stderr } = await flavr(words, { cwd: folder });
+  assert.is(code, 1);
+  assert.is(stdout, '');
+  assert.match(
+    stderr,
+    /^flavr: DATASET_INVALID: empty: expected one folder of frames per sequence.*; found no folders/m,
+  );
+  assert.not.ok(existsSync(join(folder, 'r.csv')));
+});
+
+for (const [what, words, message] of [
+  ['an unknown data set', ['--dataset', 'imagenet', '--data', '.'], /names are video, snu-film/],
+  ['no data', ['--dataset', 'video'], /--data is needed/],
+  ['a factor that the protocol does not have', ['--dataset', 'davis', '--data', '.', '-k', '3'], /k = 2; got 3/],
+  ['an unknown baseline', ['--dataset', 'video', '--data', SAMPLE, '--baselines', 'rife'], /--baselines must be/],
+  ['a model given twice', ['--dataset', 'video', '--data', SAMPLE, '--compare', 'mini-2x'], /would be called mini-2x/],
+] as const) {
+  test(`wrong usage: ${what}`, async () => {
+    const { code, stderr } = await flavr(['evaluate', ...words, '--backend', 'cpu'], { cwd: folder });
+    assert.is(code, 2, stderr);
+    assert.match(stderr, message);
+  });
+}
+
+test('Ctrl-C in the middle ends it with 130, without a page, and the journal keeps what was measured', async () => {
+  const words = ['evaluate', '--dataset', 'video', '--data', SAMPLE, '--backend', 'cpu', '--html', 'r.html'];
+  const child = spawn(process.execPath, [CLI, ...words, '--resume', 'journal'], { cwd: folder });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const journal = () => (existsSync(join(folder, 'journal')) ? readFileSync(join(folder, 'journal'), 'utf8') : '');
+  const timer = setInterval(() => {
+    if (journal().split('\n').length <= 3) return;
+    clearInterval(timer);
+    child.kill('SIGINT');
+  }, 20);
+  const [code] = await once(child, 'close');
+  assert.is(code, 130, stderr);
+  assert.match(stderr, /^flavr: ABORTED: /m);
+  assert.equal(readdirSync(folder), ['journal']);
+  const [, ...scores] = journal().trimEnd().split('\n');
+  assert.ok(scores.every((line) => JSON.parse(line).score.psnr.length === 1));
+});
+
+test.run();
