@@ -21,9 +21,7 @@ constexpr std::size_t kSoakClip = 12;
 constexpr std::size_t kWarmUp = 16;
 constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
 
-double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Frames of repeatable noise.
 Frames noise(std::size_t count, std::size_t bytes) {
@@ -103,16 +101,18 @@ void Check::examine(const Graph& graph) {
   const auto start = Clock::now();
   auto plan = machine_.build(graph, std::move(model).value());
   if (!plan.ok()) return fail(graph.name + ": " + plan.error().message);
-  const double seconds = secondsSince(start);
+  JsonObject engine;
+  engine.put("graph", graph.name)
+      .put("buildSeconds", secondsSince(start))
+      .put("planBytes", std::uint64_t{plan.value().size()});
   auto network = machine_.load(plan.value());
-  if (!network.ok()) return fail(graph.name + ": " + network.error().message);
+  if (!network.ok()) {
+    engines_.add(engine);
+    return fail(graph.name + ": " + network.error().message);
+  }
   const NetworkShape shape = network.value()->shape();
   network.value().reset();
-  engines_.add(JsonObject()
-                   .put("graph", graph.name)
-                   .put("buildSeconds", seconds)
-                   .put("planBytes", std::uint64_t{plan.value().size()})
-                   .put("activationBytes", std::uint64_t{shape.activationBytes}));
+  engines_.add(engine.put("activationBytes", std::uint64_t{shape.activationBytes}));
   say("built  " + graph.name);
   if (graph.purpose == Purpose::kTiming) return measure(graph, plan.value());
   compareWithVector(graph, plan.value());
@@ -129,8 +129,8 @@ void Check::compareWithVector(const Graph& graph, const Plan& plan) {
   auto frames = player.value()->window(vector->frames);
   if (!frames.ok()) return fail(graph.name + ": " + frames.error().message);
   const Difference difference = compare(frames.value(), vector->expected);
-  const bool right = graph.precision == "fp16" ? difference.psnr >= kHalfPsnr
-                                               : difference.farthest <= 0.5 + 255 * kFloatError;
+  const bool right =
+      graph.precision == "fp16" ? difference.psnr >= kHalfPsnr : difference.farthest <= 0.5 + 255 * kFloatError;
   JsonObject entry;
   entry.put("graph", graph.name).put("passed", right);
   vectors_.add(put(entry, difference));
@@ -197,7 +197,7 @@ void Check::compareLowerings() {
     JsonObject entry;
     entry.put("vector", vector).put("precision", precision).put("passed", right);
     lowerings_.add(put(entry, difference));
-    const std::string what = vector + " " + precision + ", 3d against 2d: " + described(difference);
+    const std::string what = key.first + " " + key.second + ", 3d against 2d: " + described(difference);
     if (right) {
       say("same   " + what);
     } else {

@@ -133,8 +133,7 @@ Result<std::unique_ptr<Machine>> openMachine(const MachineOptions& options) noex
   auto device = platform.value()->openDevice(options.device);
   if (!device.ok()) return std::move(device).error();
   return std::unique_ptr<Machine>(std::make_unique<CudaMachine>(std::move(driver).value(), options.device,
-                                                                std::move(library).value(),
-                                                                std::move(platform).value(),
+                                                                std::move(library).value(), std::move(platform).value(),
                                                                 std::move(device).value()));
 }
 

@@ -20,7 +20,8 @@ constexpr std::size_t kMostFrames = 64;
 constexpr std::size_t kMostGraphBytes = std::size_t{2} << 30;
 
 Error damaged(const std::string& file, const std::string& what) {
-  return {Code::kBadArgument, file + " " + what + ". Prepare the folder again with: node scripts/check-gpu-prepare.mjs"};
+  return {Code::kBadArgument,
+          file + " " + what + ". Prepare the folder again with: node scripts/check-gpu-prepare.mjs"};
 }
 
 Result<std::string> readText(const std::string& file) {
@@ -37,8 +38,8 @@ Result<std::vector<std::vector<T>>> readParts(const std::string& file, std::size
   if (!text.ok()) return std::move(text).error();
   const std::size_t bytes = elements * sizeof(T);
   if (text.value().size() != parts * bytes) {
-    return damaged(file, "should have " + std::to_string(parts * bytes) + " bytes and has " +
-                             std::to_string(text.value().size()));
+    return damaged(
+        file, "should have " + std::to_string(parts * bytes) + " bytes and has " + std::to_string(text.value().size()));
   }
   std::vector<std::vector<T>> read(parts, std::vector<T>(elements));
   for (std::size_t i = 0; i < parts; ++i) std::memcpy(read[i].data(), text.value().data() + i * bytes, bytes);

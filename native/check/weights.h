@@ -1,5 +1,5 @@
-// Weights that anyone can make again from a rule (test/fixtures/README.md), so that a graph of 42 million of them travels
-// in a few kilobytes.
+// Weights that anyone can make again from a rule (test/fixtures/README.md), so that a graph of 42 million of them
+// travels in a few kilobytes.
 #ifndef FLAVR_CHECK_WEIGHTS_H
 #define FLAVR_CHECK_WEIGHTS_H
 
