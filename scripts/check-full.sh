@@ -10,8 +10,12 @@ part() {
   "$@" </dev/null || failed=$((failed + 1))
 }
 
+part node scripts/fetch-tensorrt10.mjs
 part .ci/run
 part npm run --silent build
+part npm run --silent prebuilds
+part node scripts/test.mjs native/prebuilds
+part node scripts/lint-native.mjs
 part node scripts/test-native.mjs
 part node scripts/bench/lowering.mjs
 part node --expose-gc scripts/bench/event-loop.mjs
