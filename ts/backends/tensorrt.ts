@@ -1,6 +1,6 @@
 import { cachedEngine, EngineCache } from '../engine/cache.js';
 import type { EngineHeader } from '../engine/file.js';
-import { type FoundLibrary, isOf, probe } from '../engine/probe.js';
+import { type FoundLibrary, isOf, probe, probeBackend } from '../engine/probe.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { type BuiltModel, modelInputs } from '../model/config.js';
 import { loadNative, type NativeAddon, type NativePlan, type NativeSession, nativeError } from '../native.js';
@@ -102,7 +102,7 @@ function tensorRtParts(name: GpuBackendName): TensorRtParts {
   const found = async () => (await probe()).libraries.filter(({ family }) => isOf(name, family));
   return {
     addon: loadNative,
-    unavailable: async () => (await probe()).unavailable[name],
+    unavailable: () => probeBackend(name),
     async engine({ model, format, batch, precision, lowering, device, cacheDir, onProgress, signal }, factor) {
       if (model.kind === 'engine') return builtEngine(model, factor, await found());
       const { width, height } = format;

@@ -137,3 +137,17 @@ export async function probe(options: SearchOptions = {}): Promise<ProbeReport> {
     },
   };
 }
+
+/**
+ * What `probe` would say of the backend, without looking for libraries where no driver or GPU is: that search runs Python
+ * and takes half a second, which every opening on a machine without a GPU would pay for.
+ */
+export async function probeBackend(backend: Exclude<BackendName, 'cpu'>): Promise<string | undefined> {
+  const native = findNative();
+  if ('problem' in native) return native.problem;
+  const { driver } = await loadNative().probe([]);
+  const hasGpu = !('problem' in driver) && driver.devices.length > 0;
+  if (hasGpu) return (await probe()).unavailable[backend];
+  const machine = { platform: platformName(), addon: { path: native.path }, driver, libraries: [], rejected: [] };
+  return whyUnavailable(backend, machine);
+}
