@@ -94,6 +94,14 @@ test('known scores are taken over and their frames not read again', async () => 
   near(score!.psnr, 50);
 });
 
+test('a score that cannot be kept ends the run: it is no bad sample', async () => {
+  const onScore = () => {
+    throw new Error('disk full');
+  };
+  const failure = await evaluate(setOf([sample('a', [0, 1, 2, 3], [1])]), [nearest], { onScore }).catch((e) => e);
+  assert.is(failure.message, 'disk full');
+});
+
 test('an aborted run stops before its next sample', async () => {
   const controller = new AbortController();
   const stopping: Method = {

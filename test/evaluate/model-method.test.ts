@@ -136,6 +136,25 @@ test('a backend other than the CPU gives bytes, window by window, and the report
   assert.ok(backend.sessions.every(({ disposed }) => disposed));
 });
 
+test('what failed once is opened anew for the next sample', async () => {
+  let broken = true;
+  const onBatch = () => {
+    if (broken) throw new Error('the device is gone');
+  };
+  const backend = { ...fakeBackend({ onBatch }), name: 'tensorrt' } as const;
+  const method = modelMethodOn(backend, fakeModel(2, 4), {});
+  const frames = [1, 2, 3, 4].map((value) => ({ data: new Uint8Array(27).fill(value), width: 3, height: 3 }));
+  const failure = await method.interpolate(frames, 2).catch((error) => error);
+  assert.match(failure.message, /device is gone/);
+  broken = false;
+  assert.is((await method.interpolate(frames, 2)).length, 1);
+  assert.equal(
+    backend.sessions.map(({ disposed }) => disposed),
+    [true, false],
+  );
+  await method.close();
+});
+
 test('the identity tells weights and precision apart, the name does not', async () => {
   await withMethod(tiny, (one) =>
     withMethod(`${GOLDENS}/tiny8-k8.weights.safetensors`, async (other) => {

@@ -86,12 +86,15 @@ async function run(context: Context): Promise<Report> {
   const outputs: OutputFile[] = [];
   const methods: Method[] = [];
   try {
-    const [csv, html] = await Promise.all(
-      [options.csv, options.html].map((path) => path && OutputFile.create(path, options.overwrite ?? false)),
-    );
-    for (const file of [csv, html]) if (file) outputs.push(file);
+    const create = async (path: string | undefined) => {
+      if (path === undefined) return undefined;
+      const file = await OutputFile.create(path, options.overwrite ?? false);
+      outputs.push(file);
+      return file;
+    };
+    const csv = await create(options.csv);
+    const html = await create(options.html);
     await openMethods(context, methods);
-    const progress = progressShower(line);
     const job: EvaluateMethodsOptions = {
       ...asked,
       dataset,
@@ -99,7 +102,7 @@ async function run(context: Context): Promise<Report> {
       methods,
       signal,
       journal: options.resume,
-      onProgress: progress,
+      onProgress: progressShower(line),
     };
     const report = await evaluateMethods(job);
     line.clear();

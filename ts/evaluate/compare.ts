@@ -4,6 +4,7 @@ import type { MethodScore, SampleScore } from './evaluate.js';
 export interface Comparison {
   readonly method: string;
   readonly against: string;
+  /** Those with a finite PSNR in both. */
   readonly samples: number;
   readonly psnr: Difference;
   readonly ssim: Difference;
@@ -28,11 +29,12 @@ export function compareScores(method: MethodScore, against: MethodScore): Compar
   });
   const differences = (of: (sample: SampleScore) => readonly number[]) =>
     pairs.map(([a, b]) => average(of(a)) - average(of(b))).filter(Number.isFinite);
+  const decibels = differences(({ psnr }) => psnr);
   return {
     method: method.method,
     against: against.method,
-    samples: pairs.length,
-    psnr: bootstrap(differences(({ psnr }) => psnr)),
+    samples: decibels.length,
+    psnr: bootstrap(decibels),
     ssim: bootstrap(differences(({ ssim }) => ssim)),
   };
 }

@@ -72,13 +72,14 @@ export async function evaluate(
         scores[m]!.push(earlier);
         continue;
       }
-      try {
-        const score = await unlessAborted(measureSample(set, sample, unsettle(frames), method), signal);
-        scores[m]!.push(score);
-        options.onScore?.(method, score);
-      } catch (error) {
-        throwIfAborted(signal);
+      const result = await settle(unlessAborted(measureSample(set, sample, frames, method), signal));
+      throwIfAborted(signal);
+      if ('error' in result) {
+        const { error } = result;
         failed[m]!.push({ id: sample.id, message: error instanceof Error ? error.message : String(error) });
+      } else {
+        scores[m]!.push(result.value);
+        options.onScore?.(method, result.value);
       }
     }
     options.onProgress?.(++done, set.count);
@@ -110,9 +111,10 @@ export function paintSample({ window, truth }: SampleFrames, method: Method): Pr
 async function measureSample(
   { measurement }: DataSet,
   { id, sequence, repeated }: LazySample,
-  frames: SampleFrames,
+  loaded: Settled<SampleFrames>,
   method: Method,
 ): Promise<SampleScore> {
+  const frames = unsettle(loaded);
   const painted = await paintSample(frames, method);
   const each = (figure: (a: Picture, b: Picture) => number) =>
     frames.truth.map((truth, i) => figure(painted[i]!, truth));

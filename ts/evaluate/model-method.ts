@@ -87,13 +87,20 @@ class ModelMethod implements Method {
 
   async interpolate(window: readonly BytePicture[], factor: number): Promise<readonly Picture[]> {
     const { width, height } = window[0]!;
-    const painter = await this.#painters.get(`${width}x${height} k=${factor}`, () => {
+    const key = `${width}x${height} k=${factor}`;
+    const painter = await this.#painters.get(key, () => {
       if (this.#passes(factor) > 1) return this.#openPasses(width, height, factor);
       return this.#backend.name === 'cpu'
         ? this.#openGraph(width, height, factor)
         : this.#openSession(width, height, factor);
     });
-    return painter.paint(window);
+    try {
+      return await painter.paint(window);
+    } catch (error) {
+      // Its process or device may be gone: the next sample must not fail for this one's sake.
+      await this.#painters.drop(key);
+      throw error;
+    }
   }
 
   close(): Promise<void> {

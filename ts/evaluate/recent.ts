@@ -34,6 +34,13 @@ export class Recent<T extends Closable> {
     return thing;
   }
 
+  /** Closes the thing under a key, so that it is opened anew when it is next asked for. */
+  async drop(key: string): Promise<void> {
+    const thing = this.#open.get(key);
+    this.#open.delete(key);
+    await thing?.close();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const things = [...this.#open.values()];
