@@ -270,6 +270,13 @@ deviceTest('a factor that was not prepared is prepared on first use', async () =
   equalFrames(await flavr.interpolate(clip, 4), wholeClip(clip, 4, [4], 2, [], simulatedOutput), 'k = 4');
 });
 
+deviceTest('a session opened for k = 1 is ready for a whole pass', async () => {
+  const flavr = await open({ k: 1 }, undefined, 4);
+  const clip = clipOf(3);
+  assert.equal(await flavr.interpolate(clip, 1), clip);
+  equalFrames(await flavr.interpolate(clip, 4), wholeClip(clip, 4, [4], 2, [], simulatedOutput), 'k = 4');
+});
+
 deviceTest('an engine from the cache that does not load is discarded and built again, once', async () => {
   let asked = 0;
   let discarded = 0;

@@ -2,7 +2,8 @@ import { cachedEngine, EngineCache } from '../engine/cache.js';
 import type { EngineHeader } from '../engine/file.js';
 import { type FoundLibrary, isOf, probe, probeBackend } from '../engine/probe.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { type BuiltModel, modelInputs } from '../model/config.js';
+import { frameBytes } from '../frame.js';
+import { type BuiltModel, modelFactor, modelInputs } from '../model/config.js';
 import { loadNative, type NativeAddon, type NativePlan, type NativeSession, nativeError } from '../native.js';
 import type { Backend, BackendName, SessionOptions } from './backend.js';
 import { TensorRtSession } from './tensorrt-session.js';
@@ -24,17 +25,22 @@ export interface TensorRtParts {
   engine(options: SessionOptions, factor: number): Promise<SessionEngine>;
 }
 
-// Frames in the caller's hands while the pipeline is full, twice over: one set being shown, one being made.
+// Frames in the caller's hands while the pipeline is full, twice over: one set being shown, one being made. Pinned memory
+// is the whole machine's, so there is a limit; beyond it frames come in ordinary memory, at the price of one copy.
 const LENT_ROUNDS = 2;
 const LEAST_LENT = 16;
+const MOST_LENT_BYTES = 512 * 2 ** 20;
 
 /** The backend on TensorRT or TensorRT-RTX, whose sessions live in the native addon. */
 export function tensorRtBackend(name: GpuBackendName, parts: TensorRtParts = tensorRtParts(name)): Backend {
   return {
     name,
     unavailable: () => parts.unavailable(),
-    async openSession(options) {
-      const { signal, factors } = options;
+    async openSession(asked) {
+      // Memory is added up from an engine: with nothing to prepare, that of a whole pass.
+      const factors = asked.factors.length > 0 ? asked.factors : [modelFactor(asked.model)];
+      const options = { ...asked, factors };
+      const { signal } = options;
       throwIfAborted(signal);
       const problem = await parts.unavailable();
       if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
@@ -80,6 +86,7 @@ async function openWith(
   plans: readonly SessionEngine[],
 ): Promise<NativeSession> {
   const windows = batch * (inFlight + 1);
+  const lent = Math.min(LENT_ROUNDS * windows * Math.max(...factors), Math.floor(MOST_LENT_BYTES / frameBytes(format)));
   return parts.addon().openSession({
     family,
     library: plans[0]!.library,
@@ -92,7 +99,7 @@ async function openWith(
     inFlight,
     // Room for the lane of one video; others take theirs when they come.
     ringFrames: 2 * modelInputs(model) + 2 * windows + 2,
-    lendableFrames: Math.max(LEAST_LENT, LENT_ROUNDS * windows * Math.max(...factors)),
+    lendableFrames: Math.max(LEAST_LENT, lent),
     graphs: graphs === 'auto',
   });
 }
