@@ -82,6 +82,7 @@ void Check::report(JsonObject& to) const {
   JsonArray failures;
   for (const std::string& failure : failures_) failures.add(failure);
   to.put("engines", engines_)
+      .put("floats", floats_)
       .put("vectors", vectors_)
       .put("lowerings", lowerings_)
       .put("replays", replays_)
@@ -105,6 +106,11 @@ void Check::examine(const Graph& graph) {
   engine.put("graph", graph.name)
       .put("buildSeconds", secondsSince(start))
       .put("planBytes", std::uint64_t{plan.value().size()});
+  if (graph.purpose == Purpose::kRaw) {
+    engines_.add(engine);
+    say("built  " + graph.name);
+    return compareFloats(graph, plan.value());
+  }
   auto network = machine_.load(plan.value());
   if (!network.ok()) {
     engines_.add(engine);
@@ -120,10 +126,35 @@ void Check::examine(const Graph& graph) {
   if (graph.purpose == Purpose::kSoak) soak(graph, plan.value());
 }
 
+const Vector* Check::vectorOf(const Graph& graph) {
+  for (const Vector& vector : folder_.vectors) {
+    if (vector.name == graph.vector) return &vector;
+  }
+  fail(graph.name + ": there is no vector " + graph.vector);
+  return nullptr;
+}
+
+void Check::compareFloats(const Graph& graph, const Plan& plan) {
+  const Vector* vector = vectorOf(graph);
+  if (vector == nullptr) return;
+  auto made = machine_.runRaw(graph, plan, planar(vector->frames));
+  if (!made.ok()) return fail(graph.name + ": " + made.error().message);
+  const FloatDifference difference = comparePlanar(made.value(), vector->expected);
+  const bool right = graph.precision == "fp16" ? difference.psnr >= kHalfPsnr : difference.largest <= kFloatError;
+  floats_.add(JsonObject()
+                  .put("graph", graph.name)
+                  .put("passed", right)
+                  .put("psnr", difference.psnr)
+                  .put("largest", difference.largest));
+  char text[96];
+  std::snprintf(text, sizeof text, "%.2f dB, at most %.2g", difference.psnr, difference.largest);
+  if (!right) return fail(graph.name + ": the vector's floats are off, " + text);
+  say("vector " + graph.name + ": " + text);
+}
+
 void Check::compareWithVector(const Graph& graph, const Plan& plan) {
-  const auto vector = std::find_if(folder_.vectors.begin(), folder_.vectors.end(),
-                                   [&](const Vector& each) { return each.name == graph.vector; });
-  if (vector == folder_.vectors.end()) return fail(graph.name + ": there is no vector " + graph.vector);
+  const Vector* vector = vectorOf(graph);
+  if (vector == nullptr) return;
   auto player = Player::open(machine_, graph, plan, {});
   if (!player.ok()) return fail(graph.name + ": " + player.error().message);
   auto frames = player.value()->window(vector->frames);

@@ -24,8 +24,8 @@ struct Settings {
   double seconds = 5;
 };
 
-// The reference vectors' bounds. fp16: what the floats of half precision must keep. fp32: in units of 1.0 = 255; a byte
-// may then be no farther from the float than half a step and this.
+// The reference vectors' bounds. fp16: what half precision must keep, in floats and in bytes. fp32: in units of
+// 1.0 = 255; a byte may then be no farther from the float than half a step and this.
 constexpr double kHalfPsnr = 55;
 constexpr double kFloatError = 2e-4;
 // Two results of half precision, each within kHalfPsnr, whose errors are independent.
@@ -47,6 +47,8 @@ class Check {
   using Plan = std::vector<std::byte>;
 
   void examine(const Graph& graph);
+  const Vector* vectorOf(const Graph& graph);
+  void compareFloats(const Graph& graph, const Plan& plan);
   void compareWithVector(const Graph& graph, const Plan& plan);
   // What windows 0, 1, … over the clip give without graphs; empty where that failed, which is told.
   std::optional<std::vector<Frames>> plainRuns(const Graph& graph, const Plan& plan, const Frames& clip,
@@ -64,6 +66,7 @@ class Check {
   std::map<std::pair<std::string, std::string>, std::map<std::string, Frames>> made_;
   std::vector<std::string> failures_;
   JsonArray engines_;
+  JsonArray floats_;
   JsonArray vectors_;
   JsonArray lowerings_;
   JsonArray replays_;

@@ -46,6 +46,36 @@ Difference compare(const Frames& frames, const Frames& other) noexcept {
                  [&](std::size_t frame, std::size_t i) { return static_cast<double>(other[frame][i]); });
 }
 
+FloatDifference comparePlanar(const std::vector<float>& made,
+                              const std::vector<std::vector<float>>& expected) noexcept {
+  const std::size_t values = expected.empty() ? 0 : expected[0].size();
+  const std::size_t pixels = values / 3;
+  if (made.size() != expected.size() * values) return {0, std::numeric_limits<double>::infinity()};
+  double sum = 0;
+  double largest = 0;
+  for (std::size_t at = 0; at < made.size(); ++at) {
+    const double found = made[at];
+    const double want = expected[at / values][at % pixels * 3 + at % values / pixels];
+    const double off = std::clamp(found, 0.0, 1.0) - std::clamp(want, 0.0, 1.0);
+    sum += off * off;
+    // What is no number is as far off as can be.
+    if (!(std::abs(found - want) <= largest)) largest = std::isnan(found) ? HUGE_VAL : std::abs(found - want);
+  }
+  return {sum > 0 ? -10 * std::log10(sum / static_cast<double>(made.size())) : HUGE_VAL, largest};
+}
+
+std::vector<float> planar(const Frames& frames) noexcept {
+  const std::size_t pixels = frames.empty() ? 0 : frames[0].size() / 3;
+  std::vector<float> values;
+  values.reserve(frames.size() * pixels * 3);
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    for (const auto& frame : frames) {
+      for (std::size_t i = 0; i < pixels; ++i) values.push_back(static_cast<float>(frame[i * 3 + channel] / 255.0));
+    }
+  }
+  return values;
+}
+
 double quantile(std::vector<double> values, double part) noexcept {
   if (values.empty()) return 0;
   const auto at = std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())));

@@ -22,6 +22,19 @@ struct Difference {
 Difference compare(const Frames& frames, const std::vector<std::vector<float>>& expected) noexcept;
 Difference compare(const Frames& frames, const Frames& other) noexcept;
 
+struct FloatDifference {
+  // Of values clamped to [0, 1].
+  double psnr;
+  // In units of 1.0 = 255, not clamped.
+  double largest;
+};
+
+// `made`: [k-1,3,H,W]. `expected`: [H,W,3] for each frame.
+FloatDifference comparePlanar(const std::vector<float>& made, const std::vector<std::vector<float>>& expected) noexcept;
+
+// Frames [H,W,3] as the [3,2C,H,W] in [0,1] that a graph of the raw form takes.
+std::vector<float> planar(const Frames& frames) noexcept;
+
 // The value below which `part` of the values lie; 0 where there are none.
 double quantile(std::vector<double> values, double part) noexcept;
 

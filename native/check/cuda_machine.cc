@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "check/machine.h"
+#include "check/raw_engine.h"
 #include "check/search.h"
 #include "engine/builder.h"
 #include "engine/cuda_driver.h"
@@ -64,6 +65,11 @@ class CudaMachine final : public Machine {
 
   Result<std::unique_ptr<Network>> load(const std::vector<std::byte>& plan) noexcept override {
     return platform_->loadPlan(device_, plan.data(), plan.size(), {});
+  }
+
+  Result<std::vector<float>> runRaw(const Graph& graph, const std::vector<std::byte>& plan,
+                                    const std::vector<float>& frames) noexcept override {
+    return check::runRaw(library_, device_, plan, frames, (graph.factor - 1) * graph.frameBytes());
   }
 
  private:

@@ -74,7 +74,7 @@ Result<Graph> readGraphLine(const std::string& folder, std::istringstream& line)
   std::string purpose;
   line >> graph.name >> graph.vector >> purpose >> graph.precision >> graph.lowering >> graph.width >> graph.height >>
       graph.factor >> graph.inputs >> graph.file;
-  constexpr std::array<const char*, 3> kPurposes = {"vector", "soak", "timing"};
+  constexpr std::array<const char*, 4> kPurposes = {"raw", "vector", "soak", "timing"};
   const auto found = std::find(kPurposes.begin(), kPurposes.end(), purpose);
   if (!line || found == kPurposes.end() || !sane(graph.width, graph.height, graph.factor, graph.inputs)) {
     return damaged(folder + "/manifest.txt", "has an unreadable graph");

@@ -29,8 +29,9 @@ struct Vector {
   std::vector<std::vector<float>> expected;
 };
 
-// `vector`: compared with the vector of that name. `soak`: that, and the long run. `timing`: throughput.
-enum class Purpose : std::uint8_t { kVector, kSoak, kTiming };
+// `raw`: the raw form, whose floats are compared with the vector of that name. The others are of the framed or ring
+// form. `vector`: compared with its vector, in bytes. `soak`: that, and the long run. `timing`: throughput.
+enum class Purpose : std::uint8_t { kRaw, kVector, kSoak, kTiming };
 
 struct Graph {
   std::string name;

@@ -31,6 +31,9 @@ class Machine {
   // Blocks for as long as the engine's build takes.
   virtual Result<std::vector<std::byte>> build(const Graph& graph, std::vector<std::byte> model) noexcept = 0;
   virtual Result<std::unique_ptr<Network>> load(const std::vector<std::byte>& plan) noexcept = 0;
+  // Runs an engine of the raw form once: `frames` [1,3,2C,H,W] in, `interpolated` [1,k-1,3,H,W] out.
+  virtual Result<std::vector<float>> runRaw(const Graph& graph, const std::vector<std::byte>& plan,
+                                            const std::vector<float>& frames) noexcept = 0;
 };
 
 struct MachineOptions {

@@ -1,5 +1,6 @@
 // The machine of the check's own tests. Its engine is the simulator's sum of bytes whatever the graph says, so a run on
 // it shows that the check finds what is wrong, and nothing of FLAVR or of a GPU.
+#include <cmath>
 #include <cstdlib>
 #include <utility>
 
@@ -78,6 +79,24 @@ class SimMachine final : public Machine {
     auto network = platform_.loadPlan(device_, plan.data(), plan.size(), {});
     if (!network.ok()) return network;
     return std::unique_ptr<Network>(std::make_unique<WrongNetwork>(std::move(network).value(), wrong_));
+  }
+
+  // The same sum on floats, without a device.
+  Result<std::vector<float>> runRaw(const Graph& graph, const std::vector<std::byte>& /*plan*/,
+                                    const std::vector<float>& frames) noexcept override {
+    const std::size_t pixels = graph.width * graph.height;
+    std::vector<float> made;
+    for (std::size_t output = 0; output + 1 < graph.factor; ++output) {
+      for (std::size_t at = 0; at < 3 * pixels; ++at) {
+        std::uint32_t sum = sim::outputTerm(output);
+        for (std::size_t input = 0; input < graph.inputs; ++input) {
+          const float value = frames[(at / pixels * graph.inputs + input) * pixels + at % pixels];
+          sum += sim::weight(input) * static_cast<std::uint32_t>(std::lround(value * 255));
+        }
+        made.push_back(static_cast<float>(sum % 256) / 255);
+      }
+    }
+    return made;
   }
 
  private:

@@ -136,7 +136,8 @@ export interface CheckGraph {
   readonly name: string;
   /** Absent for `timing`. */
   readonly vector?: string;
-  readonly purpose: 'vector' | 'soak' | 'timing';
+  /** `raw`: the raw form, compared in floats. The others, in the framed or ring form, go through sessions. */
+  readonly purpose: 'raw' | 'vector' | 'soak' | 'timing';
   readonly precision: Precision;
   readonly lowering: Lowering;
   readonly width: number;
@@ -187,6 +188,8 @@ export class CheckFolder {
   }
 }
 
+type CheckSpec = Required<Pick<GraphSpec, 'width' | 'height' | 'precision' | 'lowering' | 'form'>>;
+
 const LOWERINGS = ['3d', '2d'] as const;
 const PRECISIONS = ['fp16', 'fp32'] as const;
 const TIMED_SIZES = [
@@ -195,7 +198,7 @@ const TIMED_SIZES = [
   [1280, 720],
 ] as const;
 
-/** Everything for a real GPU: the full-width vectors in both precisions and lowerings, the ring form, timings. */
+/** Everything for a real GPU: the full-width vectors in both precisions and lowerings, raw and framed; the ring form; timings. */
 export async function writeCheckFolder(path: string, onProgress: (name: string) => void): Promise<void> {
   const folder = new CheckFolder(path);
   for (const vector of ['r18-k2', 'r18-k8', 'r34-k2']) {
@@ -205,29 +208,27 @@ export async function writeCheckFolder(path: string, onProgress: (name: string) 
     const gain = Number(golden.metadata.gain);
     folder.addVector({ name: vector, width, height, factor, frames, expected: interleaved(golden.outputs) });
 
-    const add = (
-      name: string,
-      spec: Required<Pick<GraphSpec, 'width' | 'height' | 'precision' | 'lowering'>>,
-      rest: Pick<CheckGraph, 'purpose' | 'vector'>,
-      form: 'framed' | 'ring' = 'framed',
-    ) => {
+    const add = (name: string, spec: CheckSpec, purpose: CheckGraph['purpose']) => {
       onProgress(name);
-      folder.addGraph({ name, factor, inputs, ...spec, ...rest, bytes: hollowGraph(model, { ...spec, form }, gain) });
+      const { form: _, ...about } = spec;
+      const bytes = hollowGraph(model, spec, gain);
+      folder.addGraph({ name, factor, inputs, ...about, purpose, ...(purpose !== 'timing' && { vector }), bytes });
     };
-    const size = { width, height };
     for (const precision of PRECISIONS) {
       for (const lowering of LOWERINGS) {
+        const name = `${vector}-${precision}-${lowering}`;
+        const spec = { width, height, precision, lowering };
         const long = vector === 'r18-k2' && precision === 'fp16';
-        const purpose = long ? 'soak' : 'vector';
-        add(`${vector}-${precision}-${lowering}`, { ...size, precision, lowering }, { purpose, vector });
+        add(`${name}-raw`, { ...spec, form: 'raw' }, 'raw');
+        add(name, { ...spec, form: 'framed' }, long ? 'soak' : 'vector');
       }
     }
     if (vector !== 'r18-k2') continue;
-    add('r18-k2-fp16-3d-ring', { ...size, precision: 'fp16', lowering: '3d' }, { purpose: 'vector', vector }, 'ring');
+    add('r18-k2-fp16-3d-ring', { width, height, precision: 'fp16', lowering: '3d', form: 'ring' }, 'vector');
     for (const [w, h] of TIMED_SIZES) {
       for (const lowering of LOWERINGS) {
-        const spec = { width: w, height: h, precision: 'fp16', lowering } as const;
-        add(`timing-${w}x${h}-fp16-${lowering}`, spec, { purpose: 'timing' });
+        const spec: CheckSpec = { width: w, height: h, precision: 'fp16', lowering, form: 'framed' };
+        add(`timing-${w}x${h}-fp16-${lowering}`, spec, 'timing');
       }
     }
   }
