@@ -25,7 +25,7 @@ struct Lender::Lease {
 
 std::shared_ptr<Lender::Leases> Lender::makeLeases() { return std::make_shared<Leases>(); }
 
-Lender::Lent Lender::lend(Napi::Env env, HostFrame frame, std::size_t bytes) {
+Lender::Lent Lender::lend(Napi::Env env, const HostFrame& frame, std::size_t bytes) {
   if (external_) {
     auto lease = std::make_unique<Lease>(Lease{leases_, frame});
     napi_value buffer = nullptr;

@@ -20,7 +20,7 @@ class Lender {
     // The frame was copied, and its memory is free already.
     bool copied;
   };
-  Lent lend(Napi::Env env, HostFrame frame, std::size_t bytes);
+  Lent lend(Napi::Env env, const HostFrame& frame, std::size_t bytes);
   // Gives the frame's memory back at once and detaches its ArrayBuffer, so that nobody reads what comes there next. No
   // effect on a frame that was not lent here, or not as a whole.
   void release(const Napi::Uint8Array& frame);

@@ -36,9 +36,9 @@ void GraphCache::remember(const ExecutionContext& context, const Bindings& bindi
 
 Status GraphCache::capture(ExecutionContext& context, Entry& entry, StreamHandle stream) noexcept {
   FLAVR_TRY(device_->beginCapture(stream));
-  const auto enqueued = context.enqueue(entry.bindings, stream);
+  auto enqueued = context.enqueue(entry.bindings, stream);
   Graph graph;
-  const auto ended = acquire(graph, device_, device_->endCapture(stream));
+  auto ended = acquire(graph, device_, device_->endCapture(stream));
   if (!enqueued.ok()) return enqueued;
   if (ended.ok()) entry.graph = std::move(graph);
   return ended;
