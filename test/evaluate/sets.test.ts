@@ -8,6 +8,8 @@ import { evaluate } from '../../ts/evaluate/evaluate.js';
 import type { Method } from '../../ts/evaluate/methods.js';
 import { modelMethod } from '../../ts/evaluate/model-method.js';
 import { PROTOCOLS } from '../../ts/evaluate/protocols.js';
+import { evaluateMethods } from '../../ts/evaluate/report.js';
+import { reportHtml } from '../../ts/evaluate/report-html.js';
 import { GOLDENS } from '../support/goldens.js';
 import { writeDataSets } from './make-sets.js';
 
@@ -65,5 +67,20 @@ for (const { name, factors } of PROTOCOLS.values()) {
     }
   });
 }
+
+test('snu-film stands for its four levels, and each says in how many windows a frame is repeated', async () => {
+  const { sets: levels } = await evaluateMethods({ dataset: 'snu-film', data: join(home, 'snu'), methods: [double] });
+  assert.equal(
+    levels.map(({ measurement, samples, repeatedSamples }) => [measurement.name, samples, repeatedSamples]),
+    [
+      ['snu-film-easy', 2, 1],
+      ['snu-film-medium', 1, 0],
+      ['snu-film-hard', 1, 1],
+      ['snu-film-extreme', 2, 2],
+    ],
+  );
+  const [difficulty] = reportHtml({ flavr: '', sets: levels }).match(/<svg[\s\S]*?<\/svg>/)!;
+  assert.match(difficulty, /SNU-FILM: PSNR by difficulty[\s\S]*>extreme</);
+});
 
 test.run();

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
+import { DATA_SETS } from '../evaluate/data-set.js';
 import { blend, type Method, nearest } from '../evaluate/methods.js';
 import { minterpolate } from '../evaluate/minterpolate.js';
 import { modelMethod } from '../evaluate/model-method.js';
@@ -27,7 +28,7 @@ const OPTIONS = {
   dataset: {
     type: 'string',
     value: 'NAME',
-    help: 'video (any video or folder of frames with every k-th kept), vimeo-septuplet, ucf101, davis, gopro, adobe240, snu-film (or one level: snu-film-easy …), middlebury, xiph-2k, xiph-4k (a crop) or xiph-4k-full, x4k1000fps',
+    help: `${DATA_SETS.join(', ')}; video is any video or folder of frames, with every k-th kept`,
   },
   data: { type: 'string', value: 'PATH', help: 'the folder in its published layout, or the video' },
   model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },

@@ -58,13 +58,15 @@ const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
   ['snu-film', [...PROTOCOLS.keys()].filter((name) => name.startsWith('snu-film-'))],
 ]);
 
+/** Every name that `dataSetNames` knows. */
+export const DATA_SETS: readonly string[] = [VIDEO_SET, ...GROUPS.keys(), ...PROTOCOLS.keys()];
+
 /** The sets that a name stands for. @throws FlavrError `BAD_ARGUMENT` listing the names. */
 export function dataSetNames(name: string): readonly string[] {
   if (name === VIDEO_SET || PROTOCOLS.has(name)) return [name];
   const group = GROUPS.get(name);
   if (group) return group;
-  const known = [VIDEO_SET, ...GROUPS.keys(), ...PROTOCOLS.keys()].join(', ');
-  throw new FlavrError('BAD_ARGUMENT', `There is no data set "${name}"; the names are ${known}.`);
+  throw new FlavrError('BAD_ARGUMENT', `There is no data set "${name}"; the names are ${DATA_SETS.join(', ')}.`);
 }
 
 /**

@@ -67,8 +67,9 @@ function bySequence({ methods, measurement }: SetReport): string {
     const groups = new Map<string, number[]>();
     for (const { id, sequence, psnr } of samples) {
       const key = single ? id : sequence;
-      const finite = psnr.filter(Number.isFinite);
-      groups.set(key, [...(groups.get(key) ?? []), ...finite]);
+      const figures = groups.get(key) ?? [];
+      figures.push(...psnr.filter(Number.isFinite));
+      groups.set(key, figures);
     }
     return new Map([...groups].map(([key, list]) => [key, list.reduce((sum, x) => sum + x, 0) / list.length]));
   });
