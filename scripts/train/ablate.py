@@ -80,40 +80,49 @@ def slug(row: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in row.lower())
 
 
+def budget_of(options: argparse.Namespace) -> dict[str, object]:
+    """What is the same in every row."""
+    return {name: getattr(options, name) for name in ("nf", "steps", "batch", "crop", "lr", "gaps")}
+
+
 def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[validate.HeldOutClip]) -> Result:
     """Train and measure one row with one seed, or take what is there."""
-    folder = options.folder / f"{slug(row)}-{seed}"
+    folder, budget = options.folder / f"{slug(row)}-{seed}", budget_of(options)
     done = folder / "result.json"
     if done.is_file():
-        return Result(**json.loads(done.read_text()))
+        found = json.loads(done.read_text())
+        if found.pop("budget") != budget:
+            raise SystemExit(f"{folder} was run with another budget; name another --folder")
+        return Result(**found)
+    if code := train.main(arguments(row, seed, options, folder)):
+        raise SystemExit(code)
+    checkpoint = state.load(folder / "last.pt")
+    result = measure(checkpoint, clips, options.gaps)
+    weights.write_json(done, {**vars(result), "budget": budget})
+    return result
+
+
+def arguments(row: str, seed: int, options: argparse.Namespace, folder: Path) -> list[str]:
+    """The command line of a run, new or broken off."""
     common = ["--folder", str(folder), "--cache", str(options.cache), "--workers", str(options.workers)]
     common += ["--threads", str(options.threads)] if options.threads else []
     if (folder / "last.pt").is_file():
-        arguments = [*common, "--resume"]
-    else:
-        data = ["--data", *map(str, options.data), "--split", str(options.split), "--seed", str(seed)]
-        budget = {
-            "nf": options.nf,
-            "steps": options.steps,
-            "batch": options.batch,
-            "crop": options.crop,
-            "lr": options.lr,
-        }
-        budget |= {"schedule": "cosine", "residual": "blend", "validate-every": options.steps}
-        words = [word for name, value in budget.items() for word in (f"--{name}", str(value))]
-        arguments = [*common, *data, *words, *ROWS[row]]
-    if code := train.main(arguments):
-        raise SystemExit(code)
-    checkpoint = state.load(folder / "last.pt")
-    model = Flavr(checkpoint.config)
+        return [*common, "--resume"]
+    fixed = {name: value for name, value in budget_of(options).items() if name != "gaps"}
+    fixed |= {"seed": seed, "schedule": "cosine", "residual": "blend", "validate-every": options.steps}
+    words = [word for name, value in fixed.items() for word in (f"--{name}", str(value))]
+    return [*common, "--data", *map(str, options.data), "--split", str(options.split), *words, *ROWS[row]]
+
+
+def measure(checkpoint: state.Checkpoint, clips: Sequence[validate.HeldOutClip], gaps: int) -> Result:
+    """The averaged weights on the validation clips."""
+    config = checkpoint.config
+    model = Flavr(config)
     model.load_state_dict(checkpoint.ema)
     method = validate.network(channels_last(model).eval(), torch.device("cpu"), half=True)
-    config = checkpoint.config
-    scores = [validate.measure(method, c, config.factor, config.inputs, options.gaps, ssim=False) for c in clips]
+    scores = [validate.measure(method, clip, config.factor, config.inputs, gaps, ssim=False) for clip in clips]
     parameters = sum(weight.numel() for weight in model.parameters())
-    result = Result([score.psnr for score in scores], checkpoint.progress.seconds, parameters)
-    weights.write_json(done, vars(result))
-    return result
+    return Result([score.psnr for score in scores], checkpoint.progress.seconds, parameters)
 
 
 def judge(claim: Claim, results: dict[str, list[Result]]) -> str:

@@ -1,7 +1,7 @@
 """Run the ONNX checker, strict and with full shape inference, over ONNX files.
 
-    python -m venv .venv && .venv/bin/pip install onnx
-    .venv/bin/python scripts/train/check_onnx.py FILE...
+python -m venv .venv && .venv/bin/pip install onnx
+.venv/bin/python scripts/train/check_onnx.py FILE...
 """
 
 import sys

@@ -44,6 +44,8 @@ def test_rows_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: pyt
     assert f"- {CLAIMS[0].text}: " in report
     assert (tmp_path / "docs" / "ablations.png").stat().st_size > 1000
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
+    with pytest.raises(SystemExit, match="another budget"):
+        ablate.main([*options, "--steps", "2"])
 
 
 def results(base: list[float], other: list[float]) -> dict[str, list[Result]]:
