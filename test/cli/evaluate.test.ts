@@ -21,13 +21,13 @@ test.before.each(() => {
 test.after.each(() => rmSync(folder, { recursive: true, force: true }));
 
 test('several models and baselines run side by side; the files and the document hold the same figures', async () => {
-  const words = [...VIDEO, '--model', TINY, '--compare', 'mini-2x', '--compare', '@cpu', '--limit', '2'];
+  const words = [...VIDEO, '--model', `${TINY}@cpu`, '--compare', 'mini-2x', '--compare', '@auto', '--limit', '2'];
   const { code, stdout, stderr } = await flavr([...words, '--csv', 'r.csv', '--html', 'r.html', '--json'], {
     cwd: folder,
   });
   assert.is(code, 0, stderr);
   const [set] = (JSON.parse(stdout) as Report).sets;
-  const names = ['tiny8-k2.weights.safetensors', 'mini-2x', 'tiny8-k2.weights.safetensors@cpu'];
+  const names = ['tiny8-k2.weights.safetensors@cpu', 'mini-2x', 'tiny8-k2.weights.safetensors@auto'];
   assert.equal(
     set!.methods.map(({ method }) => method),
     [...names, 'blend', 'nearest', 'minterpolate'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { lineChart, niceTicks } from '../../ts/evaluate/chart.js';
+import { openDataSet } from '../../ts/evaluate/data-set.js';
 import type { SampleScore } from '../../ts/evaluate/evaluate.js';
 import { blend, type Method, nearest } from '../../ts/evaluate/methods.js';
 import { modelMethod } from '../../ts/evaluate/model-method.js';
@@ -114,6 +115,12 @@ test('an unknown set is refused with the list of names', async () => {
   assert.match(error.message, /video, snu-film, vimeo-septuplet/);
 });
 
+test('a name of several sets cannot be opened as one', async () => {
+  const error = await openDataSet('snu-film', '.', { inputs: 4 }).catch((e) => e);
+  assert.is(error.code, 'BAD_ARGUMENT');
+  assert.match(error.message, /snu-film-easy/);
+});
+
 test('a run that was cut off goes on where it was: nothing is measured twice, and the report is the same', async () => {
   const journal = join(folder, 'journal');
   const first = counted('m');
@@ -144,7 +151,6 @@ test('an infinite figure survives the journal', async () => {
   const same: Method = { ...counted('m'), interpolate: async () => [known] };
   const journal = join(folder, 'infinite');
   let known = { data: new Uint8Array(), width: 160, height: 90 };
-  const { openDataSet } = await import('../../ts/evaluate/data-set.js');
   for await (const sample of (await openDataSet('video', CUT, { inputs: 2, limit: 1 })).samples()) {
     known = (await sample.load()).truth[0]! as typeof known;
   }

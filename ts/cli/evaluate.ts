@@ -127,7 +127,10 @@ async function openMethods({ options, note }: Context, methods: Method[]): Promi
   };
   const baselines = baselineOption(options.baselines);
   const { model = DEFAULT_MODEL, compare = [] } = options;
-  const named = nameModels([model, ...compare.map((word) => (word.startsWith('@') ? model + word : word))]);
+  const named = nameModels([
+    model,
+    ...compare.map((word) => (word.startsWith('@') ? splitModel(model).path + word : word)),
+  ]);
   for (const { path, backend = common.backend, name } of named) {
     methods.push(await modelMethod(path, { ...common, backend, name }));
   }
@@ -146,13 +149,16 @@ interface NamedModel {
   readonly name: string;
 }
 
-/** Reads `M[@BACKEND]` words. A model is called by its file's name, or by the whole word where that would not be unique. */
+/** Reads `M[@BACKEND]`. */
+function splitModel(word: string): Pick<NamedModel, 'path' | 'backend'> {
+  const at = word.lastIndexOf('@');
+  const backend = BACKENDS.find((known) => at > 0 && known === word.slice(at + 1));
+  return { path: backend ? word.slice(0, at) : word, backend };
+}
+
+/** A model is called by its file's name and backend, or by the whole word where that would not be unique. */
 function nameModels(words: readonly string[]): NamedModel[] {
-  const models = words.map((word) => {
-    const at = word.lastIndexOf('@');
-    const backend = BACKENDS.find((known) => at > 0 && known === word.slice(at + 1));
-    return { word, path: backend ? word.slice(0, at) : word, backend, name: basename(word) };
-  });
+  const models = words.map((word) => ({ word, ...splitModel(word), name: basename(word) }));
   return models.map(({ word, name, ...model }, i) => {
     const alike = models.filter((other, j) => j !== i && other.name === name);
     if (alike.some((other) => other.word === word) || BASELINES.some((known) => known === name)) {

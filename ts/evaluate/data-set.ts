@@ -78,7 +78,11 @@ export function dataSetNames(name: string): readonly string[] {
  */
 export async function openDataSet(name: string, path: string, options: DataSetOptions): Promise<DataSet> {
   if (name === VIDEO_SET) return withMetrics(await openVideoSet(path, options), options.metrics);
-  const protocol = PROTOCOLS.get(dataSetNames(name)[0]!)!;
+  const names = dataSetNames(name);
+  if (names.length > 1) {
+    throw new FlavrError('BAD_ARGUMENT', `${name} stands for several data sets; open one of ${names.join(', ')}.`);
+  }
+  const protocol = PROTOCOLS.get(name)!;
   return withMetrics(await openPublishedSet(protocol, path, options), options.metrics);
 }
 
