@@ -106,9 +106,9 @@ void Check::examine(const Graph& graph) {
   engine.put("graph", graph.name)
       .put("buildSeconds", secondsSince(start))
       .put("planBytes", std::uint64_t{plan.value().size()});
+  say("built  " + graph.name);
   if (graph.purpose == Purpose::kRaw) {
     engines_.add(engine);
-    say("built  " + graph.name);
     return compareFloats(graph, plan.value());
   }
   auto network = machine_.load(plan.value());
@@ -119,7 +119,6 @@ void Check::examine(const Graph& graph) {
   const NetworkShape shape = network.value()->shape();
   network.value().reset();
   engines_.add(engine.put("activationBytes", std::uint64_t{shape.activationBytes}));
-  say("built  " + graph.name);
   if (graph.purpose == Purpose::kTiming) return measure(graph, plan.value());
   compareWithVector(graph, plan.value());
   compareReplays(graph, plan.value(), shape.capturable);

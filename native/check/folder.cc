@@ -21,7 +21,7 @@ constexpr std::size_t kMostGraphBytes = std::size_t{2} << 30;
 
 Error damaged(const std::string& file, const std::string& what) {
   return {Code::kBadArgument,
-          file + " " + what + ". Prepare the folder again with: node scripts/check-gpu-prepare.mjs"};
+          file + " " + what + ". Prepare the folder again with: node scripts/check-gpu-prepare.mjs."};
 }
 
 Result<std::string> readText(const std::string& file) {

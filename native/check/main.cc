@@ -43,7 +43,7 @@ double numberFrom(const std::string& text) {
 
 Result<Arguments> parse(const std::vector<std::string>& words) {
   Arguments arguments;
-  const auto refuse = [](const std::string& what) { return Error{Code::kBadArgument, what}; };
+  const auto refuse = [](const std::string& what) { return Error{Code::kBadArgument, what + "."}; };
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (word.rfind("--", 0) != 0) {
@@ -77,8 +77,15 @@ Result<Arguments> parse(const std::vector<std::string>& words) {
   return arguments;
 }
 
+// Of the caller's making, and nothing was run.
+int refuse(const std::string& message) {
+  std::fprintf(stderr, "flavr-check-gpu: %s\n", message.c_str());
+  return kUsage;
+}
+
 int usage(const std::string& message) {
-  std::fprintf(stderr, "flavr-check-gpu: %s.\n%s", message.c_str(), kHelp);
+  refuse(message);
+  std::fputs(kHelp, stderr);
   return kUsage;
 }
 
@@ -92,7 +99,7 @@ bool write(const std::string& path, const char* bytes, std::size_t size) {
 
 int assemble(const std::string& from, const std::string& to) {
   auto graph = readGraph(from);
-  if (!graph.ok()) return usage(graph.error().message);
+  if (!graph.ok()) return refuse(graph.error().message);
   const bool written = write(to, reinterpret_cast<const char*>(graph.value().data()), graph.value().size());
   return written ? kPassed : kFailed;
 }
@@ -106,7 +113,7 @@ int finish(const Arguments& arguments, const JsonObject& result, int code) {
 
 int check(const Arguments& arguments) {
   auto folder = readFolder(arguments.folder);
-  if (!folder.ok()) return usage(folder.error().message);
+  if (!folder.ok()) return refuse(folder.error().message);
   JsonObject result;
   result.put("tool", "flavr-check-gpu").put("format", 1);
   auto machine = openMachine(arguments.machine);

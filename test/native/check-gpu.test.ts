@@ -253,7 +253,7 @@ simTest('a folder that lacks a file, or is none, is a usage error', () => {
 
 for (const [args, message] of [
   [[], /The prepared folder is expected/],
-  [['a', 'b'], /One folder is expected; got a and b/],
+  [['a', 'b'], /One folder is expected; got a and b\./],
   [['a', '--soak'], /--soak needs a value/],
   [['a', '--seconds', 'long'], /--seconds takes a number from 0 up; got long/],
   [['a', '--fast', '1'], /There is no option --fast/],
