@@ -10,19 +10,16 @@ import { DEFAULT_MODEL } from '../model/bundled.js';
 import { modelFactor } from '../model/config.js';
 import { loadModel } from '../model/load.js';
 import { type CommandContext, defineCommand } from './command.js';
-import { BACKENDS, choiceOption, integerOption, numberOption, PRECISIONS, sizeOption } from './values.js';
+import { RUN_OPTIONS, readRunOptions } from './run-options.js';
+import { choiceOption, integerOption, numberOption, PRECISIONS, sizeOption } from './values.js';
 
 const OPTIONS = {
-  model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
+  ...RUN_OPTIONS,
   size: { type: 'string', value: 'WxH', help: 'size of the frames where size is not varied (default 256x256)' },
   k: { type: 'string', short: 'k', value: 'N', help: "factor of one pass (default: the model's)" },
   batch: { type: 'string', value: 'B', help: 'windows in one call (default 1)' },
   'in-flight': { type: 'string', value: 'N', help: 'calls at a time (default 1: the time of a call by itself)' },
-  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
   lowering: { type: 'string', value: '2d|3d', help: "how convolutions are written (default: the backend's)" },
-  threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
-  backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
-  device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
   vary: {
     type: 'string',
     value: 'AXIS[=A,B]',
@@ -48,20 +45,21 @@ async function run(context: CommandContext<typeof OPTIONS>): Promise<BenchReport
   const { options, signal, print, note } = context;
   const earlier = options.against === undefined ? undefined : await readReport(options.against);
   const environment = readEnvironment();
-  const { backend } = await selectBackend(choiceOption('--backend', options.backend, BACKENDS) ?? 'auto');
-  const model = await loadModel(options.model ?? DEFAULT_MODEL);
+  const asked = readRunOptions(options);
+  const { backend } = await selectBackend(asked.backend ?? 'auto');
+  const model = await loadModel(asked.model ?? DEFAULT_MODEL);
   const base: Point = {
     ...sizeOption('--size', options.size ?? '256x256'),
     k: integerOption('-k', options.k, 2, 4096) ?? modelFactor(model),
     batch: integerOption('--batch', options.batch, 1, 64) ?? 1,
     inFlight: integerOption('--in-flight', options['in-flight'], 1, 64) ?? 1,
-    precision: choiceOption('--precision', options.precision, PRECISIONS) ?? (backend.name === 'cpu' ? 'fp32' : 'fp16'),
+    precision: asked.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16'),
     lowering: choiceOption('--lowering', options.lowering, ['2d', '3d']),
-    threads: integerOption('--threads', options.threads, 1, 1024),
+    threads: asked.threads,
   };
   const measuring = {
     ...{ backend, model, signal, warmup: 2 },
-    device: integerOption('--device', options.device, 0, 255),
+    device: asked.device,
     runs: integerOption('--runs', options.runs, 1, 100_000) ?? 5,
     seconds: numberOption('--seconds', options.seconds, 0, 3600) ?? 3,
   };

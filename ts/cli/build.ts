@@ -27,7 +27,7 @@ export const build = defineCommand({
       help: 'tensorrt (on the GPU that will run it) or tensorrt-rtx (needs no GPU)',
     },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'the engine file to write' },
-    factor: { type: 'string', short: 'k', value: 'K', help: 'k of one pass (default: the model’s factor)' },
+    k: { type: 'string', short: 'k', value: 'N', help: "factor of one pass (default: the model's)" },
     batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
     precision: { type: 'string', value: 'P', help: 'fp16 (default), fp32 or tf32' },
     lowering: { type: 'string', value: '3d|2d', help: 'the form of the convolutions (default 3d)' },
@@ -53,7 +53,7 @@ export const build = defineCommand({
     const request = {
       backend,
       ...sizeOption('--size', requiredOption('--size', options.size)),
-      factor: integerOption('--factor', options.factor, 2, 64),
+      factor: integerOption('-k', options.k, 2, 64),
       batch: integerOption('--batch', options.batch, 1, MOST_BATCH),
       precision: choiceOption('--precision', options.precision, PRECISIONS),
       lowering: choiceOption('--lowering', options.lowering, ['3d', '2d']),

@@ -19,7 +19,8 @@ import { importPeer, peerProblem } from '../peers.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { clock, ProgressLine } from './progress.js';
-import { BACKENDS, choiceOption, integerOption, PRECISIONS, requiredOption } from './values.js';
+import { RUN_OPTIONS, readRunOptions } from './run-options.js';
+import { BACKENDS, choiceOption, integerOption, requiredOption } from './values.js';
 
 const BASELINES = ['blend', 'nearest', 'minterpolate'] as const;
 const WORST = 3;
@@ -31,7 +32,7 @@ const OPTIONS = {
     help: `${DATA_SETS.join(', ')}; video is any video or folder of frames, with every k-th kept`,
   },
   data: { type: 'string', value: 'PATH', help: 'the folder in its published layout, or the video' },
-  model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
+  ...RUN_OPTIONS,
   compare: {
     type: 'string',
     value: 'M[@BACKEND]',
@@ -54,10 +55,6 @@ const OPTIONS = {
   csv: { type: 'string', value: 'FILE', help: 'write every figure of every frame' },
   html: { type: 'string', value: 'FILE', help: 'write a page with tables, plots and the worst samples' },
   overwrite: { type: 'boolean', help: 'replace existing CSV and HTML files' },
-  backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
-  device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
-  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
-  threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
 } as const;
 
 /** `flavr evaluate`: how good a model is, by the published protocols. */
@@ -119,14 +116,9 @@ async function run(context: Context): Promise<Report> {
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
 async function openMethods({ options, note }: Context, methods: Method[]): Promise<void> {
-  const common = {
-    backend: choiceOption('--backend', options.backend, BACKENDS),
-    device: integerOption('--device', options.device, 0, 255),
-    precision: choiceOption('--precision', options.precision, PRECISIONS),
-    threads: integerOption('--threads', options.threads, 1, 1024),
-  };
+  const { model = DEFAULT_MODEL, ...common } = readRunOptions(options);
   const baselines = baselineOption(options.baselines);
-  const { model = DEFAULT_MODEL, compare = [] } = options;
+  const { compare = [] } = options;
   const named = nameModels([
     model,
     ...compare.map((word) => (word.startsWith('@') ? splitModel(model).path + word : word)),

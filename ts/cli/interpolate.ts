@@ -3,13 +3,12 @@ import { interpolateVideo } from '../video/index.js';
 import type { VideoSummary } from '../video/options.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
+import { RUN_OPTIONS, readRunOptions } from './run-options.js';
 import {
-  BACKENDS,
   choiceOption,
   integerOption,
   keyValueOption,
   numberOption,
-  PRECISIONS,
   rateOption,
   requiredOption,
   thresholdOption,
@@ -32,16 +31,8 @@ const OPTIONS = {
   fps: { type: 'string', value: 'R', help: 'a constant target rate instead, such as 60 or 60000/1001' },
   slow: { type: 'string', value: 'N', help: 'slow motion instead: keep the rate, stretch time by N' },
   audio: { type: 'string', value: 'drop|stretch', help: 'with --slow, what becomes of the sound (default: drop)' },
-  model: {
-    type: 'string',
-    value: 'M',
-    help: 'a bundled model or a checkpoint: .pth, .pt, .safetensors, .onnx (default: mini-2x)',
-  },
+  ...RUN_OPTIONS,
   engine: { type: 'string', value: 'FILE', help: 'an engine written by flavr build, in place of a model' },
-  backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
-  device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
-  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
-  threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
   codec: { type: 'string', value: 'NAME', help: "FFmpeg's encoder name, such as libx265 (default: by container)" },
   crf: { type: 'string', value: 'N', help: 'quality of encoders that have one: lower is better and larger' },
   'encoder-option': {
@@ -86,12 +77,8 @@ async function run(context: CommandContext<typeof OPTIONS>): Promise<VideoSummar
       fps: rateOption('--fps', options.fps),
       slow: integerOption('--slow', options.slow, 1, 4096),
       audio: choiceOption('--audio', options.audio, ['drop', 'stretch']),
-      model: options.model,
+      ...readRunOptions(options),
       engine: options.engine,
-      backend: choiceOption('--backend', options.backend, BACKENDS),
-      device: integerOption('--device', options.device, 0, 255),
-      precision: choiceOption('--precision', options.precision, PRECISIONS),
-      threads: integerOption('--threads', options.threads, 1, 1024),
       codec: options.codec,
       crf: numberOption('--crf', options.crf, 0, 63),
       encoderOptions: keyValueOption('--encoder-option', options['encoder-option']),
