@@ -3,18 +3,17 @@ export interface PublishedRow {
   readonly method: string;
   readonly psnr?: number;
   readonly ssim?: number;
-  readonly interpolationError?: number;
   readonly source: string;
 }
 
-const VIMEO_TABLE = 'README of tarun005/FLAVR';
+const VIMEO_TABLE = 'README of tarun005/FLAVR, baselines trained there';
 const REPRODUCED = 'tarun005/FLAVR issue 18, an independent table';
-const PLOT = 'read off the plot on tarun005.github.io/FLAVR, about 0.1 dB';
+const PLOT = 'read off the 8x plot on tarun005.github.io/FLAVR, approximate';
 
-// Only what could be read at the named place. SSIM figures of other definitions than the protocol's are left out.
+// Only what could be read at the named place; which SSIM a source has taken is often not said there.
 const ROWS: Readonly<Record<string, readonly PublishedRow[]>> = {
   'vimeo-septuplet k=2': [
-    { method: 'FLAVR', psnr: 36.3, source: VIMEO_TABLE },
+    { method: 'FLAVR', psnr: 36.3, source: 'README of tarun005/FLAVR' },
     { method: 'FLAVR, public weights', psnr: 36.31, ssim: 0.961, source: 'tarun005/FLAVR issue 18' },
     { method: 'FLAVR (MMagic)', psnr: 36.334, ssim: 0.96015, source: 'open-mmlab/mmagic configs/flavr' },
     { method: 'AdaCoF', psnr: 35.3, source: VIMEO_TABLE },
@@ -39,7 +38,6 @@ const ROWS: Readonly<Record<string, readonly PublishedRow[]>> = {
     { method: 'FLAVR', psnr: 32.2, source: 'the paper, as quoted in tarun005/FLAVR issue 40' },
     { method: 'FLAVR, public weights', psnr: 31.83, source: 'tarun005/FLAVR issue 40' },
   ],
-  'middlebury k=2': [{ method: 'RIFE', interpolationError: 1.956, source: 'README of hzwer/ECCV2022-RIFE' }],
   'x4k1000fps k=8': [
     { method: 'XVFI (S = 5)', psnr: 30.12, ssim: 0.87, source: 'README of JihyongOh/XVFI; two input frames' },
   ],

@@ -93,12 +93,11 @@ const interval = ({ low, high }: Difference, digits: number): string =>
 export function publishedTable({ published }: SetReport): Table | undefined {
   if (published.length === 0) return undefined;
   return [
-    ['published elsewhere', 'PSNR/dB', 'SSIM', 'IE', 'source'],
-    ...published.map(({ method, psnr, ssim, interpolationError, source }) => [
+    ['published elsewhere', 'PSNR/dB', 'SSIM', 'source'],
+    ...published.map(({ method, psnr, ssim, source }) => [
       method,
       psnr?.toFixed(2) ?? '',
       ssim?.toFixed(3) ?? '',
-      interpolationError?.toFixed(3) ?? '',
       source,
     ]),
   ];
