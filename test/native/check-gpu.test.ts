@@ -10,7 +10,7 @@ import { buildGraph } from '../../ts/model/graph/build.js';
 import type { GraphForm, GraphSpec } from '../../ts/model/graph-spec.js';
 import { noiseFrames, ruleModel } from '../graph/support.js';
 import { CheckFolder, type CheckGraph, hollowGraph } from '../support/check-gpu.js';
-import { temporaryFolder } from './support.js';
+import { compileDriver, compileLibrary, temporaryFolder } from './support.js';
 
 const GAIN = 1.25;
 const WIDTH = 24;
@@ -273,14 +273,35 @@ simTest('a name that no graph has is a failure, not an empty pass', () => {
 });
 
 const REAL = 'build/Release/flavr-check-gpu';
+
+/** What the real program says of a folder with a graph that it never gets to, and what it wrote. */
+function runReal(env: Record<string, string>): Run {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'manifest.txt'), 'flavr-check-gpu 1\ngraph g - timing fp16 3d 8 8 2 4 g.graph\n');
+  const { status, stdout, stderr } = spawnSync(REAL, [folder], { encoding: 'utf8', env: { ...process.env, ...env } });
+  return { status, text: stdout + stderr, result: JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) };
+}
+
 if (existsSync(REAL)) {
   test('the real program without driver or TensorRT says that it was skipped, and why', () => {
+    const { status, text, result } = runReal({ FLAVR_TENSORRT_PATH: '/nowhere' });
+    assert.is(status, 0, text);
+    assert.match(text, /^SKIPPED: (No NVIDIA driver was found|No TensorRT library was found that runs here)/m);
+    assert.is(result.outcome, 'skipped');
+  });
+
+  test('the real program does not take TensorRT-RTX on a GPU that it does not run on', () => {
     const folder = newFolder();
-    writeFileSync(join(folder, 'manifest.txt'), 'flavr-check-gpu 1\ngraph g - timing fp16 3d 8 8 2 4 g.graph\n');
-    const { status, stdout, stderr } = spawnSync(REAL, [folder, '--tensorrt', '/nowhere'], { encoding: 'utf8' });
-    assert.is(status, 0, stderr);
-    assert.match(stdout, /^SKIPPED: (No NVIDIA driver was found|No TensorRT library was found that runs here)/m);
-    assert.is(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')).outcome, 'skipped');
+    compileDriver(folder, {
+      cuDeviceGetCount: 'int cuDeviceGetCount(int* n) { *n = 1; return 0; }',
+      cuDeviceGetName: 'int cuDeviceGetName(char* s, int n, int d) { strncpy(s, "Stand-in", n); return 0; }',
+      cuDeviceGetAttribute: 'int cuDeviceGetAttribute(int* v, int a, int d) { *v = a == 75 ? 9 : 0; return 0; }',
+    });
+    compileLibrary(join(folder, 'libtensorrt_rtx.so.1'), 'int getInferLibVersion() { return 10701; }');
+    const { status, text, result } = runReal({ LD_LIBRARY_PATH: folder, FLAVR_TENSORRT_PATH: folder });
+    assert.is(status, 0, text);
+    assert.is(result.outcome, 'skipped');
+    assert.match(result.reason, /TensorRT-RTX does not run on compute capability 9\.0/);
   });
 } else {
   console.log(`SKIPPED the real program: ${REAL} is not there; make it with: npm run build:native`);

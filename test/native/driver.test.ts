@@ -1,24 +1,16 @@
 // The driver is stood in for by a library with its name and functions, so that a machine without a GPU can be shown others.
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NativeDriver } from '../../ts/native.js';
-import { compileLibrary, inChild, temporaryFolder, testWith } from './support.js';
+import { compileDriver, inChild, temporaryFolder, testWith } from './support.js';
 
 const withAddon = testWith(test, 'addon');
-
-const FUNCTIONS = [
-  ...readFileSync('native/engine/cuda_driver.cc', 'utf8').matchAll(/binder\.bind\(\S+, "(\w+)"\)/g),
-].map(([, name]) => name!);
 
 /** What the addon reports of a driver made of `bodies`; every other function succeeds and does nothing. */
 function driverOf(bodies: Readonly<Record<string, string>>, without: readonly string[] = []): NativeDriver {
   const folder = temporaryFolder();
-  const functions = FUNCTIONS.filter((name) => !without.includes(name)).map(
-    (name) => bodies[name] ?? `int ${name}() { return 0; }`,
-  );
-  compileLibrary(join(folder, 'libcuda.so.1'), `#include <stddef.h>\n#include <string.h>\n${functions.join('\n')}`);
+  compileDriver(folder, bodies, without);
   const source =
     `import { createRequire } from 'node:module';` +
     `const addon = createRequire(import.meta.url)(${JSON.stringify(resolve('build/Release/flavr.node'))});` +

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Callback, Test } from 'uvu';
@@ -42,6 +42,21 @@ export function compileLibrary(file: string, source: string): string {
   writeFileSync(`${file}.c`, source);
   execFileSync('cc', ['-shared', '-fPIC', '-o', file, `${file}.c`]);
   return file;
+}
+
+/** A stand-in for the driver, from bodies of some of its functions in C; every other one succeeds and does nothing. */
+export function compileDriver(
+  folder: string,
+  bodies: Readonly<Record<string, string>>,
+  without: readonly string[] = [],
+): string {
+  const bound = readFileSync('native/engine/cuda_driver.cc', 'utf8').matchAll(/binder\.bind\(\S+, "(\w+)"\)/g);
+  const functions = [...bound]
+    .map(([, name]) => name!)
+    .filter((name) => !without.includes(name))
+    .map((name) => bodies[name] ?? `int ${name}() { return 0; }`);
+  const source = `#include <stddef.h>\n#include <string.h>\n${functions.join('\n')}`;
+  return compileLibrary(join(folder, 'libcuda.so.1'), source);
 }
 
 /** Runs a module of JavaScript in a process of its own and gives back what it wrote to stdout, as JSON. */
