@@ -13,15 +13,12 @@ part() {
 part node scripts/fetch-tensorrt10.mjs
 part .ci/run
 part npm run --silent build
-part npm run --silent prebuilds
-part node scripts/test.mjs native/prebuilds
 part node scripts/lint-native.mjs
 part node scripts/test-native.mjs
 part node scripts/bench/lowering.mjs
 part node --expose-gc scripts/bench/event-loop.mjs
 part node scripts/bench/clip-length.mjs
-for script in pipeline rtx-engines; do
-  [ ! -f "scripts/bench/$script.mjs" ] || part node --expose-gc "scripts/bench/$script.mjs"
-done
+part node --expose-gc scripts/bench/pipeline.mjs
+part node scripts/bench/rtx-engines.mjs
 printf '\n%s parts failed\n' "$failed"
 [ "$failed" = 0 ]
