@@ -39,6 +39,7 @@ export class Interpolator {
   readonly modelFactor: number;
   /** Every k that `interpolate`, `stream` and `streamTimed` take besides 1. */
   readonly factors: readonly number[];
+  #passedOver: string | undefined;
   readonly #inputs: number;
   readonly #session: Session;
   readonly #host: StreamHost;
@@ -89,7 +90,8 @@ export class Interpolator {
     const model = typeof named === 'string' ? await loadModel(named) : named;
     const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver !== undefined) {
-      const sentence = `flavr runs on the backend ${backend.name}. ${passedOver}`;
+      interpolator.#passedOver = passedOver;
+      const sentence = `flavr runs on the backend ${backend.name}: those before it cannot run here ("flavr doctor" says why).`;
       if (options.onNotice) options.onNotice(sentence);
       else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
     }
@@ -208,6 +210,11 @@ export class Interpolator {
    */
   release(frame: Frame): void {
     this.#host.lending.release(frame);
+  }
+
+  /** With `backend: 'auto'`, why the backends before this one cannot run here and what would mend it; else undefined. */
+  get passedOver(): string | undefined {
+    return this.#passedOver;
   }
 
   /** What has been done so far and what is held. */

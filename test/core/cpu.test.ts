@@ -217,13 +217,14 @@ procTest('an aborted opening rejects with ABORTED and leaves no process', async 
   assert.equal(children(), []);
 });
 
-test('auto takes the CPU and says once why', async () => {
+test('auto takes the CPU, says so once, and keeps the reasons', async () => {
   const notices: string[] = [];
   const flavr = await Interpolator.open({ width: 16, height: 16, onNotice: (sentence) => notices.push(sentence) });
   await flavr.interpolate(noise(16, 16, 2), 2);
   assert.is(flavr.backend, 'cpu');
   assert.is(notices.length, 1);
-  assert.match(notices[0]!, /cpu.*tensorrt/);
+  assert.match(notices[0]!, /backend cpu.*flavr doctor/);
+  assert.match(flavr.passedOver!, /^tensorrt.*: /);
   await flavr.dispose();
 });
 
