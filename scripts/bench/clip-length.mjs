@@ -7,7 +7,8 @@ import { join } from 'node:path';
 
 const WIDTH = 320;
 const HEIGHT = 180;
-const FRAMES = 40;
+// Four seconds. Shorter clips end before the collector has first run: memory is the same from here on, however long.
+const FRAMES = 100;
 
 /** A y4m file: a bright square that circles over a gradient. */
 function writeClip(path, frames) {
