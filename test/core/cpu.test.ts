@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { FlavrErrorCode } from '../../ts/errors.js';
 import type { Frame } from '../../ts/frame.js';
 import { Interpolator } from '../../ts/interpolator.js';
 import type { WeightsModel } from '../../ts/model/config.js';
@@ -9,19 +8,9 @@ import { loadModel } from '../../ts/model/load.js';
 import type { OpenOptions } from '../../ts/options.js';
 import { GOLDENS, readGolden } from '../support/goldens.js';
 import { Random } from '../support/random.js';
+import { rejects } from '../support/rejects.js';
 
 const open = (options: OpenOptions) => Interpolator.open({ backend: 'cpu', threads: 2, ...options });
-
-async function rejects(what: Promise<unknown>, code: FlavrErrorCode, pattern = /./): Promise<void> {
-  try {
-    await what;
-  } catch (error) {
-    assert.is((error as { code?: string }).code, code, String(error));
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`did not reject with ${code}`);
-}
 
 function noise(width: number, height: number, frames: number, seed = 1): Frame[] {
   const random = new Random(seed);

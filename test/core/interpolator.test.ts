@@ -1,11 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { FlavrErrorCode } from '../../ts/errors.js';
 import type { Frame } from '../../ts/frame.js';
 import { Interpolator } from '../../ts/interpolator.js';
 import type { OpenOptions } from '../../ts/options.js';
 import { rational } from '../../ts/rational.js';
 import { fakeBackend, fakeModel } from '../support/fake-backend.js';
+import { rejects } from '../support/rejects.js';
 
 // TypeScript's library for ES2023 does not know resizable buffers yet.
 type ResizableConstructor = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
@@ -17,17 +17,6 @@ const clip = (frames: number): Frame[] => Array.from({ length: frames }, (_, i) 
 async function open(options: Partial<OpenOptions> = {}, backend = fakeBackend()) {
   const flavr = await Interpolator.openOn(backend, fakeModel(2, 4), { width: 4, height: 2, ...options });
   return { flavr, session: backend.sessions[0]! };
-}
-
-async function rejects(what: Promise<unknown>, code: FlavrErrorCode, pattern = /./): Promise<void> {
-  try {
-    await what;
-  } catch (error) {
-    assert.is((error as { code?: string }).code, code, String(error));
-    assert.match((error as Error).message, pattern);
-    return;
-  }
-  assert.unreachable(`did not reject with ${code}`);
 }
 
 /** Frames handed out, and whether the source was closed. */

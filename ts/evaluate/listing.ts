@@ -1,15 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { FlavrError } from '../errors.js';
+import { naturalOrder } from '../natural-order.js';
 
 const IMAGE = /\.(png|jpe?g|tiff?|webp)$/i;
 
 export function invalidDataset(folder: string, expected: string, found: string): FlavrError {
   return new FlavrError('DATASET_INVALID', `${folder}: expected ${expected}; found ${found}.`);
 }
-
-/** Names in order of the numbers in them: frame2 before frame10. */
-export const naturalOrder = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
 async function entries(folder: string, expected: string) {
   try {

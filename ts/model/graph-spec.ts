@@ -1,5 +1,3 @@
-import type { Model } from './config.js';
-
 export type Precision = 'fp32' | 'fp16';
 /** 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step. */
 export type Lowering = '3d' | '2d';
@@ -61,5 +59,3 @@ export interface Tap {
   /** Only these of its channels; the output is then called `VALUE.channels`. Default: all, under its own name. */
   readonly channels?: readonly number[];
 }
-
-export type BuildGraph = (model: Model, spec: GraphSpec, taps?: readonly Tap[]) => BuiltGraph;

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asFlavrError, FlavrError, throwIfAborted } from '../errors.js';
+import { naturalOrder } from '../natural-order.js';
 import { importPeer } from '../peers.js';
 import { divide, type Rational, rational } from '../rational.js';
 import { MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
@@ -48,8 +49,7 @@ export class ImageFolder implements RawVideo {
       throw asFlavrError(error, 'VIDEO_UNREADABLE', `${folder} cannot be listed`);
     });
     const names = listed.filter((name) => IMAGE.test(name) && !name.startsWith('.'));
-    const { compare } = new Intl.Collator('en', { numeric: true });
-    names.sort((a, b) => compare(a, b) || (a < b ? -1 : 1));
+    names.sort(naturalOrder);
     if (names.length === 0) {
       throw new FlavrError(
         'VIDEO_UNREADABLE',
