@@ -43,6 +43,24 @@ test('N frames become (N-1)*k + 1 in the same time, with no frame made across th
   assert.equal(source.info.duration, rational(1));
 });
 
+test('the summary says where the time went, stage by stage', async () => {
+  const { timings, ...counts } = await interpolateVideo(CLIP, at('timed.mp4'), { duration: rational(1, 4) });
+  const { totalMs, ...stages } = timings;
+  const { framesIn, framesOut, windows } = counts;
+  const expected = { decode: framesIn, convertIn: framesIn, detectCuts: framesIn, model: windows };
+  const written = { convertOut: framesOut, encode: framesOut, write: framesOut };
+  assert.equal(Object.fromEntries(Object.entries(stages).map(([name, { count }]) => [name, count])), {
+    ...expected,
+    ...written,
+  });
+  for (const [name, stage] of Object.entries(stages)) {
+    assert.ok(stage.totalMs > 0, name);
+    assert.is(stage.msEach, stage.totalMs / stage.count, name);
+    assert.is(stage.share, stage.totalMs / totalMs, name);
+  }
+  assert.ok(totalMs <= counts.seconds * 1000, 'the run lasted longer than the call');
+});
+
 test('without detection the cut is a gap like any other', async () => {
   const around = { start: rational(11, 24), duration: rational(3, 24) };
   const cut = await interpolateVideo(CLIP, at('cut.mp4'), around);

@@ -1,6 +1,7 @@
 import { toNumber } from '../rational.js';
 import { interpolateVideo } from '../video/index.js';
 import type { VideoSummary } from '../video/options.js';
+import type { StageTiming, VideoTimings } from '../video/timings.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
 import { RUN_OPTIONS, readRunOptions } from './run-options.js';
@@ -113,10 +114,24 @@ export function summaryLines(summary: VideoSummary): string[] {
   return [
     `${summary.output}: ${framesOut} frames from ${framesIn}, ${summary.width}x${summary.height}, ${duration} s`,
     `${windows} windows of ${summary.model} on ${summary.backend} in ${seconds.toFixed(1)} s (${(framesOut / seconds).toFixed(1)} frames/s)`,
+    timingsLine(summary.timings),
     cuts.length === 0
       ? 'no cuts'
       : `${count(cuts.length, 'cut')} at ${cuts.map((time) => toNumber(time).toFixed(2)).join(', ')} s`,
   ];
+}
+
+function timingsLine({ model, ...timings }: VideoTimings): string {
+  const stages: [string, StageTiming][] = [
+    ['decode', timings.decode],
+    ['to RGB', timings.convertIn],
+    ['cut search', timings.detectCuts],
+    ['from RGB', timings.convertOut],
+    ['encode', timings.encode],
+    ['write', timings.write],
+  ];
+  const beside = stages.map(([name, { msEach }]) => `${name} ${msEach.toFixed(1)}`).join(', ');
+  return `model ${model.msEach.toFixed(1)} ms a window, ${Math.round(100 * model.share)} % of the time; beside it, in ms a frame: ${beside}`;
 }
 
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;

@@ -6,6 +6,7 @@ import { ALPHA_OUTPUTS, ENCODERS, type EncoderProfile } from './containers.js';
 import { codedColor, type FrameMaker, FrameScaler, setColor } from './from-rgb.js';
 import { FramePalette } from './palette.js';
 import { pixelFormatTraits } from './pixel-format.js';
+import type { WriteClock } from './stage-clock.js';
 import type { VideoInfo } from './types.js';
 
 export interface EncoderOptions {
@@ -20,6 +21,7 @@ export interface EncoderOptions {
   readonly timeBase: Rational;
   /** The container wants the codec's headers apart from the stream. */
   readonly globalHeader: boolean;
+  readonly clock: WriteClock;
 }
 
 /** Packed RGB to an encoder's packets, off the JavaScript thread, with exact times and durations. */
@@ -31,6 +33,7 @@ export class VideoEncoder {
   readonly otherOptions: Readonly<Record<string, string>>;
   readonly #av: Av;
   readonly #maker: FrameMaker;
+  readonly #clock: WriteClock;
   // Not every encoder hands durations through; those of frames that are inside it wait here, by presentation time.
   readonly #durations = new Map<bigint, bigint>();
 
@@ -38,12 +41,14 @@ export class VideoEncoder {
     av: Av,
     context: CodecContext,
     maker: FrameMaker,
+    clock: WriteClock,
     warnings: readonly string[],
     otherOptions: Readonly<Record<string, string>>,
   ) {
     this.#av = av;
     this.context = context;
     this.#maker = maker;
+    this.#clock = clock;
     this.warnings = warnings;
     this.otherOptions = otherOptions;
   }
@@ -102,7 +107,7 @@ export class VideoEncoder {
         format === 'pal8'
           ? await FramePalette.create(av, info, options.timeBase)
           : new FrameScaler(av, info, format, color, options.threads);
-      return new VideoEncoder(av, context, maker, warning ? [warning] : [], Object.fromEntries(others));
+      return new VideoEncoder(av, context, maker, options.clock, warning ? [warning] : [], Object.fromEntries(others));
     } catch (error) {
       context.freeContext();
       throw error;
@@ -118,15 +123,16 @@ export class VideoEncoder {
     emit: (packet: Packet) => Promise<void>,
   ): Promise<void> {
     this.#durations.set(pts, duration);
-    await this.#maker.make(data, alpha, pts, async (frame) => {
+    const send = (frame: Frame) => {
       frame.duration = duration;
-      await this.#send(frame, emit);
-    });
+      return this.#send(frame, emit);
+    };
+    await this.#clock.time('convertOut', () => this.#maker.make(data, alpha, pts, send));
   }
 
   /** Hands on every packet that is still inside. */
   async flush(emit: (packet: Packet) => Promise<void>): Promise<void> {
-    await this.#maker.flush((frame) => this.#send(frame, emit));
+    await this.#clock.time('convertOut', () => this.#maker.flush((frame) => this.#send(frame, emit)));
     await this.#send(null, emit);
   }
 
@@ -135,7 +141,12 @@ export class VideoEncoder {
     this.#maker.free();
   }
 
-  async #send(frame: Frame | null, emit: (packet: Packet) => Promise<void>): Promise<void> {
+  #send(frame: Frame | null, emit: (packet: Packet) => Promise<void>): Promise<void> {
+    const write = (packet: Packet) => this.#clock.time('write', () => emit(packet));
+    return this.#clock.time('encode', () => this.#encode(frame, write));
+  }
+
+  async #encode(frame: Frame | null, emit: (packet: Packet) => Promise<void>): Promise<void> {
     const av = this.#av;
     checkAv(av, await this.context.sendFrame(frame), 'VIDEO_UNWRITABLE', 'The encoder failed on a frame');
     const packet = new av.Packet();

@@ -10,6 +10,8 @@ import { expectedFrames, outputClock, requestedSteps, type Steps, sceneThreshold
 import { ProgressMeter } from './progress-meter.js';
 import { openSink } from './sink.js';
 import { openSource } from './source.js';
+import { StageClock } from './stage-clock.js';
+import { summarizeTimings, type VideoClocks } from './timings.js';
 import type { SinkOptions, VideoSink, VideoSource } from './types.js';
 
 /**
@@ -57,6 +59,7 @@ class Job {
   #framesIn = 0;
   #framesOut = 0;
   readonly #cuts: Rational[] = [];
+  readonly #clocks: VideoClocks = { read: new StageClock(), cuts: new StageClock(), write: new StageClock() };
 
   constructor(input: string, output: string, options: InterpolateVideoOptions) {
     this.#input = input;
@@ -77,30 +80,38 @@ class Job {
     if (await sameFile(this.#input, this.#output)) {
       throw new FlavrError('BAD_ARGUMENT', `The output ${this.#output} is the input itself. Choose another name.`);
     }
-    const source = await openSource(this.#input, reading);
+    const source = await openSource(this.#input, { ...reading, clock: this.#clocks.read });
     this.#source = source;
     // Opening a model may take minutes, so everything else that can be refused is refused first where it can be.
     if (!steps) steps = { k: (await this.#openInterpolator(undefined)).modelFactor, fps: undefined, slow: 1 };
     const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
     this.#sink = sink;
     const flavr = this.#flavr ?? (await this.#openInterpolator(steps.k));
+    const pumping = performance.now();
     const duration = await this.#pump(source, flavr, sink, { steps, threshold });
     await sink.finish();
     this.#collectWarnings();
+    const finished = performance.now();
+    const { windows, inferMs: modelMs } = flavr.stats();
+    const [framesIn, framesOut] = [this.#framesIn, this.#framesOut];
     return {
       input: this.#input,
       output: this.#output,
       width: source.info.width,
       height: source.info.height,
-      framesIn: this.#framesIn,
-      framesOut: this.#framesOut,
+      framesIn,
+      framesOut,
       duration: multiply(duration, rational(steps.slow)),
       cuts: this.#cuts,
       warnings: [...this.#warnings],
       model: flavr.modelName,
       backend: flavr.backend,
-      windows: flavr.stats().windows,
-      seconds: (performance.now() - this.#started) / 1000,
+      windows,
+      seconds: (finished - this.#started) / 1000,
+      timings: summarizeTimings(this.#clocks, {
+        ...{ framesIn, framesOut, windows, modelMs },
+        totalMs: finished - pumping,
+      }),
     };
   }
 
@@ -166,6 +177,7 @@ class Job {
       overwrite,
       threads,
       signal,
+      clock: this.#clocks.write,
     };
   }
 
@@ -175,7 +187,7 @@ class Job {
     alpha: AlphaTrack | undefined,
   ): AsyncGenerator<TimedFrame, void, undefined> {
     for await (const frame of source.frames()) {
-      const cut = detector?.next(frame.data).cut ?? false;
+      const cut = detector ? this.#clocks.cuts.timeSync('detectCuts', () => detector.next(frame.data).cut) : false;
       if (cut) this.#cuts.push(frame.time);
       if (alpha) alpha.push(frame.alpha!);
       this.#framesIn += 1;

@@ -1,6 +1,7 @@
 import type { BackendName, Progress } from '../backends/backend.js';
 import type { Model } from '../model/config.js';
 import type { Rational } from '../rational.js';
+import type { VideoTimings } from './timings.js';
 
 /** What `interpolateVideo` can be told. At most one of `k`, `fps` and `slow`; none of them: `k` is the model's own factor. */
 export interface InterpolateVideoOptions {
@@ -81,4 +82,6 @@ export interface VideoSummary {
   readonly windows: number;
   /** Wall time from call to finished file. */
   readonly seconds: number;
+  /** Where the time went, stage by stage. */
+  readonly timings: VideoTimings;
 }

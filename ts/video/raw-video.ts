@@ -1,5 +1,6 @@
 import { MAX_SIDE } from '../frame.js';
 import type { Rational } from '../rational.js';
+import type { ReadClock } from './stage-clock.js';
 import type { Stamped } from './timestamps.js';
 import type { VideoInfo } from './types.js';
 
@@ -31,6 +32,7 @@ export interface RawVideoOptions {
   readonly deinterlace: boolean;
   readonly force8bit: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly clock: ReadClock;
   /** Told sentences for people, each once. */
   readonly warn: (warning: string) => void;
 }

@@ -6,6 +6,7 @@ import { importPeer } from '../peers.js';
 import { unwritable } from './output-file.js';
 import { OutputFolder } from './output-folder.js';
 import { createStop, SerialSink, type Stop, type WrittenFrame } from './serial-sink.js';
+import { StageClock, type WriteClock } from './stage-clock.js';
 import type { SinkOptions, VideoSink } from './types.js';
 
 type SharpModule = Awaited<ReturnType<typeof importPeer<'sharp'>>>['default'];
@@ -64,6 +65,7 @@ class ImagesSink extends SerialSink {
   readonly #format: ImageFormat;
   readonly #quality: number | undefined;
   readonly #info: SinkOptions['info'];
+  readonly #clock: WriteClock;
   #count = 0;
 
   constructor(
@@ -80,6 +82,7 @@ class ImagesSink extends SerialSink {
     this.#format = format;
     this.#quality = quality;
     this.#info = options.info;
+    this.#clock = options.clock ?? new StageClock();
   }
 
   protected async take({ data, alpha }: WrittenFrame): Promise<void> {
@@ -88,9 +91,9 @@ class ImagesSink extends SerialSink {
     if (alpha) image = image.joinChannel(Buffer.from(alpha), { raw: { width, height, channels: 1 } });
     this.#count += 1;
     const name = `${String(this.#count).padStart(6, '0')}.${this.#format.extension}`;
-    const encoded = await this.#format.encode(image, this.#quality).toBuffer();
+    const encoded = await this.#clock.time('encode', () => this.#format.encode(image, this.#quality).toBuffer());
     try {
-      await writeFile(join(this.#folder.temporary, name), encoded);
+      await this.#clock.time('write', () => writeFile(join(this.#folder.temporary, name), encoded));
     } catch (error) {
       throw unwritable(this.path, error);
     }

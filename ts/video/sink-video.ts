@@ -12,6 +12,7 @@ import { VideoEncoder } from './encode.js';
 import { Muxer, type OutputStream } from './mux.js';
 import { OutputFile, unwritable } from './output-file.js';
 import { createStop, SerialSink, type Stop, type WrittenFrame } from './serial-sink.js';
+import { StageClock, type WriteClock } from './stage-clock.js';
 import { StreamCopier } from './stream-copy.js';
 import type { SinkOptions, VideoSink } from './types.js';
 
@@ -39,12 +40,12 @@ export async function openVideoSink(path: string, container: Container, options:
     if (source) opened({ close: () => source.format.closeInput() });
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
     const timeBase = chooseTimeBase(container, options, slow, source?.stream);
-    const { info, frameRate, crf, encoderOptions, threads } = options;
+    const { info, frameRate, crf, encoderOptions, threads, clock = new StageClock() } = options;
     if (frameRate && compare(frameRate, highestRate(container, timeBase)) > 0) {
       throw tooFast(path, container, timeBase, `${toNumber(frameRate)} are asked for`);
     }
     const globalHeader = muxer.wantsGlobalHeader;
-    const encoding = { info, codec, crf, options: encoderOptions, threads, frameRate, timeBase, globalHeader };
+    const encoding = { info, codec, crf, options: encoderOptions, threads, frameRate, timeBase, globalHeader, clock };
     const encoder = opened(await VideoEncoder.open(av, encoding));
     checkMuxerOptions(muxer, codec, container, encoder.otherOptions);
     const stream = muxer.addStream(encoder.context, timeBase);
@@ -65,7 +66,7 @@ export async function openVideoSink(path: string, container: Container, options:
     }
     await muxer.writeHeader(encoder.otherOptions);
     return new EncodedSink(
-      { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, release },
+      { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, clock, release },
       options,
       stop,
     );
@@ -87,6 +88,7 @@ interface Parts {
   readonly container: Container;
   /** One tick of the encoder's clock, in seconds. */
   readonly timeBase: Rational;
+  readonly clock: WriteClock;
   release(): Promise<void>;
 }
 
@@ -130,7 +132,7 @@ class EncodedSink extends SerialSink {
   }
 
   protected async complete(): Promise<void> {
-    const { file, muxer, encoder, copier, container, release } = this.#parts;
+    const { file, muxer, encoder, copier, container, clock, release } = this.#parts;
     await encoder.flush((packet) => this.#emit(packet));
     if (this.#held && this.#first && container.decodeDurations) this.#closeDecodeTimes(this.#held, this.#first);
     // GIF states each frame's delay itself; the last one's would be the one before it.
@@ -138,13 +140,15 @@ class EncodedSink extends SerialSink {
       const delay = Number(this.#end - this.#lastPts);
       muxer.setOption('final_delay', Math.max(delay, Number(container.shortestFrame)));
     }
-    await this.#writeHeld();
-    await copier?.finish();
-    await muxer.writeTrailer();
-    await release();
-    await this.#writeChapters();
-    throwIfAborted(this.signal);
-    await file.commit();
+    await clock.time('write', async () => {
+      await this.#writeHeld();
+      await copier?.finish();
+      await muxer.writeTrailer();
+      await release();
+      await this.#writeChapters();
+      throwIfAborted(this.signal);
+      await file.commit();
+    });
   }
 
   protected async discard(): Promise<void> {

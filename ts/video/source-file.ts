@@ -117,7 +117,8 @@ export class FileVideo implements RawVideo {
     let begun = !('time' in from);
     let end: Rational | undefined;
     if ('time' in from) await this.#seek(from.time);
-    while (await this.#next()) {
+    const { clock } = this.#options;
+    while (await clock.time('decode', () => this.#next())) {
       const time = this.#frameTime();
       const duration = this.#frameDuration();
       end = time && add(time, duration ?? this.nominalDuration);
@@ -126,7 +127,7 @@ export class FileVideo implements RawVideo {
       if (this.#frame.width !== this.#info.width || this.#frame.height !== this.#info.height) {
         this.#options.warn(`${this.#path} changes its size; all frames are brought to the first one's.`);
       }
-      const pixels = await this.#call(() => this.#converter!.convert(this.#frame));
+      const pixels = await clock.time('convertIn', () => this.#call(() => this.#converter!.convert(this.#frame)));
       yield { ...pixels, time, duration };
     }
     this.#warnOfLoss(end);

@@ -103,7 +103,7 @@ export class ImageFolder implements RawVideo {
     for (const file of this.#files.slice('skip' in from ? from.skip : 0)) {
       throwIfAborted(this.#options.signal);
       if (this.#closed) throw new FlavrError('DISPOSED', `${file} was closed while it was being read.`);
-      const pixels = await this.#decode(file, alpha);
+      const pixels = await this.#options.clock.time('decode', () => this.#decode(file, alpha));
       yield {
         ...(alpha ? splitAlpha(pixels) : { data: pixels, alpha: undefined }),
         time: undefined,

@@ -5,6 +5,7 @@ import type { RawVideo, RawVideoOptions } from './raw-video.js';
 import { readAhead } from './read-ahead.js';
 import { FileVideo } from './source-file.js';
 import { ImageFolder } from './source-images.js';
+import { StageClock } from './stage-clock.js';
 import { countFrames, cutRange, dateFrames } from './timestamps.js';
 import type { SourceFrame, SourceOptions, VideoInfo, VideoSource } from './types.js';
 
@@ -30,8 +31,8 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
   const warn = (text: string) => {
     if (!warnings.includes(text)) warnings.push(text);
   };
-  const { deinterlace = false, force8bit = false, signal } = options;
-  const open = (alpha: boolean) => openRaw(path, { alpha, deinterlace, force8bit, signal, warn });
+  const { deinterlace = false, force8bit = false, signal, clock = new StageClock() } = options;
+  const open = (alpha: boolean) => openRaw(path, { alpha, deinterlace, force8bit, signal, clock, warn });
   let raw = await open(true);
   try {
     // Without any timestamps, frames are counted.

@@ -1,4 +1,5 @@
 import type { Rational } from '../rational.js';
+import type { ReadClock, WriteClock } from './stage-clock.js';
 
 /** Colour description by FFmpeg's numbers (ISO/IEC 23091-2); 2 is "unspecified". */
 export interface ColorInfo {
@@ -56,6 +57,8 @@ export interface SourceOptions {
   /** Take HDR (PQ, HLG) sources all the same. */
   readonly force8bit?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Takes the times of the stages. */
+  readonly clock?: ReadClock | undefined;
 }
 
 /** A video being read. Iterate once; `close` may be called at any time and more than once. */
@@ -104,6 +107,8 @@ export interface SinkOptions {
   readonly overwrite: boolean;
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Takes the times of the stages. */
+  readonly clock?: WriteClock | undefined;
 }
 
 /** A video being written, under a temporary name beside the final one until `finish`. */
