@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lineChart, niceTicks } from '../../ts/evaluate/chart.js';
 import { openDataSet } from '../../ts/evaluate/data-set.js';
 import type { SampleScore } from '../../ts/evaluate/evaluate.js';
 import { blend, type Method, nearest } from '../../ts/evaluate/methods.js';
@@ -213,21 +212,6 @@ test('failures are listed by method', () => {
   assert.match(text, /Not measured with blend, "quoted":\n {2}c\/2: cannot be read & more/);
   assert.match(text, /published figures: 310/);
   assert.match(text, /In 1 of the 2 samples the clip has no frame/);
-});
-
-test('ticks are round and enclose the data; a chart leaves gaps where there are no figures', () => {
-  assert.equal(niceTicks([27.3, 31.9]), [26, 28, 30, 32]);
-  assert.equal(niceTicks([5]), [4, 6]);
-  assert.equal(niceTicks([]), [0, 1]);
-  const svg = lineChart({
-    title: 't',
-    yLabel: 'y',
-    xLabels: ['a', 'b', 'c', 'd'],
-    series: [{ name: 's', values: [1, Number.NaN, 2, 3] }],
-  });
-  const path = /<path d="([^"]*)"/.exec(svg)![1]!;
-  assert.is(path.match(/M/g)!.length, 2);
-  assert.not.match(svg, /NaN/);
 });
 
 test.run();

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lineChart } from './chart.js';
+import { figure, heading, htmlPage, htmlTable, paragraph } from '../report/html.js';
+import { lineChart } from '../report/line-chart.js';
 import type { Explanation, FeatureMap, FeatureMaps, GateExplanation } from './explain.js';
 import { heatPicture } from './heat.js';
-import { figure, heading, htmlPage, htmlTable, paragraph } from './html.js';
 import type { BytePicture } from './prepare.js';
 import type { VideoWindow } from './window-at.js';
 import { encodePng } from './write-image.js';

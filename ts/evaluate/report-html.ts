@@ -1,5 +1,6 @@
-import { lineChart } from './chart.js';
-import { figure, heading, htmlPage, htmlTable, paragraph } from './html.js';
+import { figure, heading, htmlPage, htmlTable, paragraph } from '../report/html.js';
+import { lineChart } from '../report/line-chart.js';
+import type { Table } from '../report/table.js';
 import type { Report, ReportedMethod, SetReport } from './report.js';
 import {
   comparisonTable,
@@ -9,7 +10,6 @@ import {
   methodTable,
   publishedTable,
   ratio,
-  type Table,
 } from './report-text.js';
 import type { WorstSample } from './worst.js';
 

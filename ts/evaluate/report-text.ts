@@ -1,3 +1,4 @@
+import { columns, type Table } from '../report/table.js';
 import type { Comparison, Difference } from './compare.js';
 import type { PsnrVariant } from './psnr.js';
 import type { Report, ReportedMethod, SetReport } from './report.js';
@@ -39,9 +40,6 @@ function preparation({ measurement: { preparation: how } }: SetReport): string {
   if (how.kind === 'centre-crop') return `centre crop of ${how.width}x${how.height}`;
   return how.kind === 'halve' ? 'frames halved by area' : 'full frames';
 }
-
-/** A table as rows of cells; the first row is the head. */
-export type Table = readonly (readonly string[])[];
 
 export function methodTable({ measurement, methods }: SetReport): Table {
   const error = measurement.interpolationError === true;
@@ -110,7 +108,7 @@ export function reportLines({ sets }: Report): string[] {
     set.measurement.title,
     ...describeSet(set).map((line) => `  ${line}`),
     ...[methodTable(set), instantTable(set), comparisonTable(set), publishedTable(set)].flatMap((table) =>
-      table ? ['', ...columns(table)] : [],
+      table ? ['', ...columns(table).map((line) => `  ${line}`)] : [],
     ),
     ...failureLines(set.methods),
   ]);
@@ -126,12 +124,6 @@ function failureLines(methods: readonly ReportedMethod[]): string[] {
     const more = failed.length > MOST_FAILURES ? [`  and ${failed.length - MOST_FAILURES} more`] : [];
     return ['', `Not measured with ${method}:`, ...shown, ...more];
   });
-}
-
-/** Cells in columns, the first to the left, and the others too where they hold words. */
-function columns(table: Table): string[] {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd());
 }
 
 /** Every measured frame as comma-separated values, with the variant of each figure in its column's name. */

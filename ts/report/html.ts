@@ -4,7 +4,7 @@ export function escapeHtml(text: string): string {
 }
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd; text-align: left; white-space: nowrap; }
@@ -14,6 +14,9 @@ figure img { display: block; max-width: 100%; image-rendering: pixelated; }
 figcaption { font-size: 13px; color: #555; }
 svg { max-width: 100%; height: auto; }
 .note { color: #555; }
+@media (prefers-color-scheme: dark) {
+  body { color: #e6e6e6; background: #161b22; } th, td { border-color: #3a4048; } figcaption, .note { color: #a8a8a8; }
+}
 `;
 
 /** A page that needs nothing from elsewhere: no scripts, no fonts, images only as data. */
