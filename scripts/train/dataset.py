@@ -18,6 +18,7 @@ from torch.utils.data import Dataset, Sampler
 import procedural
 from augment import Augment
 from clips import Box, ClipError
+from pan import Pan, in_front
 from sampling import Window, starts
 from splits import Guarded
 
@@ -36,7 +37,9 @@ class Sampling:
     strides: tuple[int, ...] = (1, 2, 3)
     procedural: float = 0.25  # share of procedural motion
     photos: float = 0.5  # share of procedural scenes textured from training frames
-    fastest: float = 32.0  # pixels per gap of a procedural layer
+    fastest: float = 32.0  # pixels per gap of a pan or a procedural layer
+    pan: float = 0.5  # share of film over which the crop moves
+    objects: float = 0.5  # share of pans before which a piece of other film moves
     candidates: int = 6  # crops among which one is chosen in proportion to the blend's error
     augment: Augment = field(default_factory=Augment)
 
@@ -112,17 +115,40 @@ class TrainingSet(Dataset[Sample]):
         raise ClipError(f"{RETRIES} samples in a row could not be read; the last lines of {self.skipped} say which")
 
     def _film(self, rng: np.random.Generator) -> np.ndarray:
-        """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, of the crop that won among the candidates of a clip."""
+        """uint8 [2C + k-1, crop, crop, 3]: inputs, then truth, with another piece of film before them or not."""
+        pans = rng.random() < self.sampling.pan
+        frames, _ = self._crop(rng, pans)
+        if pans and rng.random() < self.sampling.objects:
+            frames = in_front(rng, frames, *self._crop(rng, pans))
+        return frames
+
+    def _crop(self, rng: np.random.Generator, pans: bool) -> tuple[np.ndarray, Pan]:
+        """The crop that won among the candidates of a clip, and how it moves."""
+        s = self.sampling
         clip, window, again = self._window(rng)
-        places = [(window, self._box(rng, clip))]
-        for _ in range(self.sampling.candidates - 1):
-            places.append((again() if clip.cheap else window, self._box(rng, clip)))
+        pan = self._pan(rng, clip) if pans else Pan.still(window.instants)
+        places = [(window, self._box(rng, clip, pan))]
+        for _ in range(s.candidates - 1):
+            places.append((again() if clip.cheap else window, self._box(rng, clip, pan)))
         chosen = 0
         if len(places) > 1:
-            errors = np.array([blend_error(clip.read(window.middle, box)) for window, box in places]) + 1e-3
+            errors = np.array([self._difficulty(clip, pan, *place) for place in places]) + 1e-3
             chosen = int(rng.choice(len(places), p=errors / errors.sum()))
         window, box = places[chosen]
-        return clip.read(window.input_frames + window.target_frames, box)
+        return pan.over(clip.read(window.input_frames + window.target_frames, box), s.crop), pan
+
+    def _difficulty(self, clip: Guarded, pan: Pan, window: Window, box: Box) -> float:
+        """What the linear blend gets wrong in the middle of the gap."""
+        return blend_error(pan.over(clip.read(window.middle, box), self.sampling.crop, window.middle_places))
+
+    def _pan(self, rng: np.random.Generator, clip: Guarded) -> Pan:
+        """A pan that the clip has room for; a small clip may have none."""
+        s = self.sampling
+        instants = Window(0, 1, s.inputs, s.k).instants
+        pan = Pan.draw(rng, instants, s.k, s.fastest)
+        height, width = pan.region(s.crop)
+        fits = height <= clip.facts.height and width <= clip.facts.width
+        return pan if fits else Pan.still(instants)
 
     def _window(self, rng: np.random.Generator) -> tuple[Guarded, Window, Callable[[], Window]]:
         """A clip, a window of it, and how to draw others of the same stride from it."""
@@ -134,10 +160,11 @@ class TrainingSet(Dataset[Sample]):
 
         return self.footage[number], draw(), draw
 
-    def _box(self, rng: np.random.Generator, clip: Guarded) -> Box:
-        size = self.sampling.crop
-        top, left = rng.integers(clip.facts.height - size + 1), rng.integers(clip.facts.width - size + 1)
-        return int(top), int(left), size, size
+    def _box(self, rng: np.random.Generator, clip: Guarded, pan: Pan) -> Box:
+        """A place for the region that the crop crosses."""
+        height, width = pan.region(self.sampling.crop)
+        top, left = rng.integers(clip.facts.height - height + 1), rng.integers(clip.facts.width - width + 1)
+        return int(top), int(left), height, width
 
     def _invent(self, rng: np.random.Generator) -> np.ndarray:
         s = self.sampling

@@ -23,6 +23,8 @@ class Recipe:
     procedural: float = 0.25
     photos: float = 0.5
     fastest: float = 32.0
+    pan: float = 0.5
+    objects: float = 0.5
     candidates: int = 6
     # network
     init: str | None = None
@@ -60,7 +62,7 @@ class Recipe:
         for name in ("batch", "steps", "candidates", "patience", "validate_every", "validation_gaps", "save_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
-        for name in ("procedural", "photos", "ema"):
+        for name in ("procedural", "photos", "pan", "objects", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         if not self.strides or min(self.strides) < 1:
@@ -77,6 +79,8 @@ class Recipe:
             procedural=self.procedural,
             photos=self.photos,
             fastest=self.fastest,
+            pan=self.pan,
+            objects=self.objects,
             candidates=self.candidates,
             augment=Augment(),
         )
@@ -115,7 +119,9 @@ HELP = {
     "strides": "distances between successive frames of a window, in source frames; larger ones give larger motion",
     "procedural": "share of procedural motion",
     "photos": "share of procedural scenes whose layers are textured from training frames",
-    "fastest": "largest speed of a procedural layer in pixels per gap",
+    "fastest": "largest speed of a pan or a procedural layer, in pixels per gap",
+    "pan": "share of film crops that move over their frames as if the camera panned",
+    "objects": "share of pans before which a piece of other film moves, in a drawn shape",
     "candidates": "crops among which one is chosen in proportion to the blend's error; 1: uniform",
     "init": "weights to start from (the network is theirs; other network options are ignored)",
     "nf": "width; 64 as published",

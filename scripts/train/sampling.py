@@ -37,6 +37,17 @@ class Window:
         half, targets = self.inputs // 2, self.target_frames
         return [self.input_frames[half - 1], targets[len(targets) // 2], self.input_frames[half]]
 
+    @property
+    def middle_places(self) -> list[int]:
+        """Where `middle` stands among the input frames and then the target frames."""
+        half = self.inputs // 2
+        return [half - 1, self.inputs + (self.k - 1) // 2, half]
+
+    @property
+    def instants(self) -> list[int]:
+        """When the input frames and then the target frames are seen, in k-ths of a gap from the gap's start."""
+        return [(i - self.inputs // 2 + 1) * self.k for i in range(self.inputs)] + list(range(1, self.k))
+
     @staticmethod
     def length(inputs: int, k: int, stride: int) -> int:
         return (inputs - 1) * k * stride + 1

@@ -32,7 +32,7 @@ def test_sample_is_the_same_whenever_it_is_drawn(clip: Footage) -> None:
 
 
 def test_sample_is_a_crop_of_the_clip_with_its_truth(clip: Footage) -> None:
-    sampling = Sampling(crop=48, procedural=0, candidates=1, strides=(1,), augment=PLAIN, k=4)
+    sampling = Sampling(crop=48, procedural=0, pan=0, candidates=1, strides=(1,), augment=PLAIN, k=4)
     whole = torch.from_numpy(clip.read(range(20), (0, 0, 48, 48))).permute(3, 0, 1, 2) / 255
     inputs, truth = TrainingSet([Guarded(clip, None)], sampling, seed=0)[0]
     start = next(i for i in range(20) if torch.allclose(whole[:, i], inputs[:, 0]))
@@ -48,7 +48,7 @@ def test_crops_where_the_blend_fails_are_chosen_more_often(tmp_path: Path) -> No
     guarded = Guarded(scan(clip, tmp_path), None)
 
     def moving_share(candidates: int) -> float:
-        sampling = Sampling(crop=32, procedural=0, candidates=candidates, strides=(1,), augment=PLAIN)
+        sampling = Sampling(crop=32, procedural=0, pan=0, candidates=candidates, strides=(1,), augment=PLAIN)
         samples = TrainingSet([guarded], sampling, seed=0)
         return float(np.mean([samples[i][1].mean() for i in range(60)]))
 
