@@ -1,70 +1,112 @@
-import type { Environment } from './environment.js';
+import { FlavrError } from '../errors.js';
+import type { EngineBuild } from './engine-builds.js';
+import type { Devices, Environment } from './environment.js';
 import type { Measurement } from './measure.js';
+import type { Quality } from './quality.js';
 import type { Axis, Point } from './scenarios.js';
+import type { StartUp } from './start-up.js';
+import type { Timing } from './timing.js';
+import type { VideoRun } from './video-run.js';
 
 /** Points along one axis. */
 export interface SweepResult {
   readonly axis: Axis;
-  readonly points: readonly { readonly value: string; readonly result: Measurement }[];
+  readonly points: readonly PointResult[];
 }
+
+/** A point that was measured, or why it could not be. */
+export type PointResult = { readonly value: string; readonly point: Point } & (
+  | { readonly result: Measurement }
+  | { readonly problem: string }
+);
 
 /** What `flavr bench --json` writes, and what `--against` reads. */
 export interface BenchReport {
-  readonly format: 'flavr-bench-1';
+  readonly format: 'flavr-bench-2';
   readonly environment: Environment;
-  readonly model: string;
+  /** Undefined where no GPU can be used. */
+  readonly devices: Devices | undefined;
+  readonly model: BenchModel;
   readonly backend: string;
+  /** The point that sweeps start from. */
+  readonly base: Point;
+  /** What shares of the peak are held against, in TFLOP/s by number of threads; empty where nothing is known. */
+  readonly referenceRates: Readonly<Record<string, number>>;
   readonly sweeps: readonly SweepResult[];
+  readonly startUp?: StartUp;
+  readonly engines?: readonly EngineBuild[];
+  readonly video?: VideoRun;
+  readonly quality?: Quality;
 }
 
-/** One sweep as lines for a terminal. */
-export function sweepTable({ axis, points }: SweepResult): string[] {
-  const rows = [
-    [axis, 'ms/window', 'p99', 'spread', 'windows/s', 'new frames/s', 'TFLOP/s', 'open ms', 'memory MiB'],
-    ...points.map(({ value, result: { window, ...rest } }) => [
-      value,
-      window.median.toFixed(1),
-      window.p99.toFixed(1),
-      `${(window.spread * 100).toFixed(1)} %`,
-      rest.windowsPerSecond.toFixed(2),
-      rest.newFramesPerSecond.toFixed(2),
-      rest.teraflops.toFixed(3),
-      rest.openMs.toFixed(0),
-      (rest.memoryBytes / 2 ** 20).toFixed(0),
-    ]),
+export interface BenchModel {
+  readonly name: string;
+  readonly hash: string;
+  readonly parameters: number;
+  /** False for noise in place of weights. */
+  readonly trained: boolean;
+}
+
+/** The points of a sweep that were measured. */
+export const measured = ({ points }: SweepResult): { value: string; result: Measurement }[] =>
+  points.flatMap((point) => ('result' in point ? [point] : []));
+
+/** One time in a report, under a name by which people know it and a key that holds all that decides it. */
+export interface ReportedTime {
+  readonly name: string;
+  readonly key: string;
+  /** In milliseconds. */
+  readonly timing: Timing;
+}
+
+/** Every time of a report that another run can be held against. */
+export function reportedTimes({ sweeps, startUp, video }: BenchReport): ReportedTime[] {
+  return [
+    ...sweeps.flatMap((sweep) =>
+      measured(sweep).map(({ value, result: { point, window } }) => {
+        return { name: `${sweep.axis} ${value}`, key: JSON.stringify([sweep.axis, point]), timing: window };
+      }),
+    ),
+    ...(startUp ? [{ name: 'start to first new frame', key: 'first-frame', timing: startUp.firstFrame }] : []),
+    ...(startUp?.command ? [{ name: 'whole command', key: 'command', timing: startUp.command }] : []),
+    ...(video
+      ? [{ name: `${video.file}, per frame`, key: JSON.stringify(['video', video.file, video.k]), timing: video.frame }]
+      : []),
   ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join('  '));
-}
-
-export interface Change {
-  readonly axis: Axis;
-  readonly value: string;
-  readonly before: number;
-  readonly after: number;
-  /** after / before: above 1 is slower. */
-  readonly ratio: number;
-  readonly verdict: 'slower' | 'faster' | 'same';
 }
 
 /**
- * Compares two reports point by point. A change counts only beyond noise: more than 3 %, and more than both runs' spreads
- * together. Points that differ in anything but the time are left out.
+ * Reads what `--json` wrote.
+ * @param name what the text is called in messages.
+ * @throws FlavrError `BAD_ARGUMENT` for anything else.
  */
-export function compareReports(before: BenchReport, after: BenchReport): Change[] {
-  const earlier = new Map(
-    before.sweeps.flatMap(({ axis, points }) => points.map((point) => [key(axis, point.result.point), point.result])),
-  );
-  return after.sweeps.flatMap(({ axis, points }) =>
-    points.flatMap(({ value, result }) => {
-      const match = earlier.get(key(axis, result.point));
-      if (!match) return [];
-      const ratio = result.window.median / match.window.median;
-      const noise = Math.max(0.03, result.window.spread + match.window.spread);
-      const verdict = ratio > 1 + noise ? 'slower' : ratio < 1 / (1 + noise) ? 'faster' : 'same';
-      return [{ axis, value, before: match.window.median, after: result.window.median, ratio, verdict } as const];
-    }),
-  );
+export function parseReport(text: string, name: string): BenchReport {
+  const refuse = (why: string): never => {
+    throw new FlavrError('BAD_ARGUMENT', `${name} is no report of flavr bench --json: ${why}.`);
+  };
+  let report: BenchReport;
+  try {
+    report = JSON.parse(text) as BenchReport;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  const problem = whatIsWrong(report);
+  return problem === undefined ? report : refuse(problem);
 }
 
-const key = (axis: Axis, point: Point): string => JSON.stringify([axis, point]);
+/** Looks at all that a comparison reads. */
+function whatIsWrong(report: BenchReport): string | undefined {
+  const format: unknown = report?.format;
+  if (format === 'flavr-bench-1') return 'an older flavr wrote it, in a form that cannot be compared with';
+  if (format !== 'flavr-bench-2') return 'it does not say that it has the format flavr-bench-2';
+  try {
+    const { environment, model, backend } = report;
+    const { processor, node, flavr, libraries } = environment;
+    const words = [processor, node, flavr, model.name, model.hash, backend, ...Object.values(libraries)];
+    if (!words.every((word) => typeof word === 'string')) return 'it does not say what was measured, and where';
+    const sound = ({ timing: { median, spread, runs } }: ReportedTime) => median > 0 && spread >= 0 && runs > 0;
+    return reportedTimes(report).every(sound) ? undefined : 'a time in it is no time';
+  } catch {
+    return 'parts of it are missing';
+  }
+}

@@ -1,4 +1,5 @@
 import type { SessionOptions } from '../backends/backend.js';
+import { FlavrError } from '../errors.js';
 import type { Lowering } from '../model/graph-spec.js';
 
 /** One point to measure: everything that decides how long a window takes. */
@@ -10,6 +11,7 @@ export interface Point {
   readonly inFlight: number;
   readonly precision: SessionOptions['precision'];
   readonly lowering: Lowering | undefined;
+  /** Undefined where the backend has none to choose. */
   readonly threads: number | undefined;
 }
 
@@ -17,29 +19,83 @@ export interface Point {
 export const AXES = ['k', 'size', 'batch', 'inFlight', 'precision', 'lowering', 'threads'] as const;
 export type Axis = (typeof AXES)[number];
 
-/** An axis's values where none are given: enough to see its shape in a minute on a CPU. Those of k are the model's. */
-export const DEFAULT_SWEEPS: Readonly<Record<Axis, readonly string[]>> = {
-  k: [],
-  size: ['128x128', '256x256', '480x270'],
-  batch: ['1', '2', '4'],
-  inFlight: ['1', '2', '3'],
-  precision: ['fp32', 'fp16'],
-  lowering: ['2d', '3d'],
-  threads: ['1', '2', '4'],
-};
+/** Points along one axis, which differ in nothing else. */
+export interface Sweep {
+  readonly axis: Axis;
+  readonly points: readonly { readonly value: string; readonly point: Point }[];
+}
 
-/** The point at which one axis has one of its values. */
-export function pointAt(base: Point, axis: Axis, value: string): Point {
+/** What a sweep starts from. */
+export interface SweepBase {
+  readonly point: Point;
+  /** Every k that one pass can have, ascending. */
+  readonly factors: readonly number[];
+  readonly precisions: readonly Point['precision'][];
+  readonly cores: number;
+}
+
+/** The values that each axis has on its own: enough to see its shape in a minute on a CPU. */
+function usualValues(axis: Axis, { factors, precisions, cores }: SweepBase): readonly string[] {
   switch (axis) {
-    case 'size': {
-      const [width, height] = value.split('x').map(Number);
-      return { ...base, width: width!, height: height! };
-    }
+    case 'k':
+      return factors.map(String);
+    case 'size':
+      return ['128x128', '256x256', '480x270'];
+    case 'batch':
+      return ['1', '2', '4'];
+    case 'inFlight':
+      return ['1', '2', '3'];
     case 'precision':
-      return { ...base, precision: value as Point['precision'] };
+      return precisions;
     case 'lowering':
-      return { ...base, lowering: value as Lowering };
-    default:
-      return { ...base, [axis]: Number(value) };
+      return ['2d', '3d'];
+    case 'threads': {
+      const powers = [1, 2, 4, 8, 16, 32, 64, 128, 256].filter((threads) => threads < cores);
+      return [...powers, cores].map(String);
+    }
+  }
+}
+
+/**
+ * Reads the words of `--vary`: `AXIS`, or `AXIS=A,B`.
+ * @throws FlavrError `BAD_ARGUMENT` for an axis that there is not, or a value that it cannot have.
+ */
+export function parseSweeps(words: readonly string[], base: SweepBase): Sweep[] {
+  return words.map((word) => {
+    const [name, list] = word.split('=', 2) as [string, string | undefined];
+    const axis = AXES.find((known) => known === name);
+    if (!axis) throw new FlavrError('BAD_ARGUMENT', `--vary must be one of ${AXES.join(', ')}; got "${name}".`);
+    const values = list === undefined ? usualValues(axis, base) : list.split(',').map((value) => value.trim());
+    return { axis, points: values.map((value) => ({ value, point: pointAt(axis, value, base) })) };
+  });
+}
+
+/** The base point with another value on one axis. */
+function pointAt(axis: Axis, value: string, { point, factors, precisions }: SweepBase): Point {
+  const refuse = (expected: string): never => {
+    throw new FlavrError('BAD_ARGUMENT', `--vary ${axis} takes ${expected}; got "${value}".`);
+  };
+  const whole = (least: number, most: number): number => {
+    const number = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
+    return number >= least && number <= most ? number : refuse(`whole numbers from ${least} to ${most}`);
+  };
+  const one = <T extends string>(choices: readonly T[]): T =>
+    choices.find((choice) => choice === value) ?? refuse(choices.join(', '));
+  switch (axis) {
+    case 'k':
+      return { ...point, k: Number(one(factors.map(String))) };
+    case 'size': {
+      const match = /^(\d{1,5})x(\d{1,5})$/.exec(value);
+      return match ? { ...point, width: Number(match[1]), height: Number(match[2]) } : refuse('sizes such as 256x256');
+    }
+    case 'batch':
+    case 'inFlight':
+      return { ...point, [axis]: whole(1, 64) };
+    case 'precision':
+      return { ...point, precision: one(precisions) };
+    case 'lowering':
+      return { ...point, lowering: one<Lowering>(['2d', '3d']) };
+    case 'threads':
+      return { ...point, threads: whole(1, 1024) };
   }
 }

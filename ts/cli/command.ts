@@ -33,6 +33,8 @@ export interface CommandContext<O extends OptionSpecs> {
   print(line?: string): void;
   /** A line for people on stderr: warnings, progress. */
   note(line: string): void;
+  /** Lets the run end with exit code 3: it did its job, and what it was told to check does not hold. */
+  failCheck(): void;
 }
 
 /** A command: a thin layer that reads words, calls the public API, and prints what came back. */

@@ -2,8 +2,8 @@ import { FlavrError } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { type Command, commandHelp, formatRows, parseCommandLine } from './command.js';
 
-/** 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export type ExitCode = 0 | 1 | 2 | 130;
+/** 0 done, 1 failed, 2 wrong usage, 3 done but a check asked for does not hold, 130 interrupted. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130;
 
 /** Where a run of the command line writes; tests hand in their own. */
 export interface Streams {
@@ -55,6 +55,7 @@ async function runCommand(
     streams.out(`${commandHelp(command)}\n`);
     return 0;
   }
+  let code: ExitCode = 0;
   const result = await command.run({
     positionals,
     options,
@@ -64,9 +65,12 @@ async function runCommand(
       if (!json) streams.out(`${line}\n`);
     },
     note: (line) => streams.error(`${line}\n`),
+    failCheck: () => {
+      code = 3;
+    },
   });
   if (json) streams.out(`${JSON.stringify(result, jsonValue, 2)}\n`);
-  return 0;
+  return code;
 }
 
 function reportFailure(error: unknown, json: boolean, streams: Streams, signal: AbortSignal): ExitCode {
