@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
-from typing import TypeVar
+from types import FrameType, TracebackType
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -30,6 +32,7 @@ class Processes:
         if gpu:
             torch.cuda.set_device(device)
         if world > 1:
+            sys.excepthook = _end_after
             dist.init_process_group("nccl" if gpu else "gloo")
         return Processes(int(os.environ.get("RANK", "0")), world, device)
 
@@ -37,13 +40,13 @@ class Processes:
     def first(self) -> bool:
         return self.rank == 0
 
-    def any(self, here: bool) -> bool:
-        """Whether it holds in any process; all must ask at the same step."""
+    def any(self, *here: bool) -> tuple[bool, ...]:
+        """Of each, whether it holds in any process; all must ask at the same step."""
         if self.world == 1:
             return here
-        flag = torch.tensor(float(here), device=self.device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag.item())
+        flags = torch.tensor(here, dtype=torch.int32, device=self.device)
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        return tuple(flag > 0 for flag in flags.tolist())
 
     def in_turn(self, job: Callable[[], T]) -> T:
         """Run `job` in the first process, then in the others, which find what it left on disk."""
@@ -54,9 +57,37 @@ class Processes:
             dist.barrier()
         return result
 
-    def leave(self) -> None:
+    def wait(self) -> None:
+        """Until all are as far; raises where one has gone."""
         if self.world > 1:
-            dist.destroy_process_group()
+            dist.barrier()
+
+    def leave(self, code: int) -> int:
+        """The exit code of the only process; one among others ends with it here."""
+        if self.world > 1:
+            _end(code)
+        return code
+
+
+def _end(code: int) -> NoReturn:
+    """Exit without the interpreter's own end, which may abort where there are others.
+
+    A thread of gloo releases the tensor of a collective some time after it has woken who waits for it. That needs
+    the interpreter, and before Python 3.14 a thread that asks for it while it ends is unwound, through destructors that
+    then call std::terminate. The threads cannot be joined first: a group that DistributedDataParallel has used is
+    referred to for good, so that destroy_process_group leaves them running.
+    """
+    for child in multiprocessing.active_children():
+        child.terminate()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _end_after(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> NoReturn:
+    """An error no one caught; the others, who wait for this process, fail once its connections close."""
+    sys.__excepthook__(kind, error, trace)
+    _end(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
 
 class Interruption:

@@ -213,13 +213,14 @@ def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
     network = distributed(run)
     if processes.first and progress.step == 0:
         run.validate(clips, baselines)
-    began, before, stop = time.monotonic(), progress.seconds, False
+    began, before, asked = time.monotonic(), progress.seconds, False
     for frames, truth in batches(samples, run, options.workers):
         run.step(network, frames, truth)
         spent = time.monotonic() - began
         progress.seconds = before + spent
         late = options.minutes is not None and spent > 60 * options.minutes
-        stop = processes.any(interruption.asked or late)
+        asked, late = processes.any(interruption.asked, late)
+        stop = asked or late
         done = progress.step == recipe.steps
         if processes.first:
             if done or progress.step % recipe.validate_every == 0:
@@ -231,7 +232,8 @@ def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
     if processes.first:
         print(f"{progress.step} of {recipe.steps} steps are done.")
         list_skipped(run.folder / SKIPPED)
-    return 130 if stop and interruption.asked else 0
+    processes.wait()  # for the first to save: where it fails, so do all
+    return 130 if asked else 0
 
 
 def distributed(run: Run) -> nn.Module:
@@ -282,12 +284,11 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     processes = Processes.join()
     try:
-        return train(*start(options, processes), options)
+        code = train(*start(options, processes), options)
     except (TrainingError, ClipError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
-        return 1
-    finally:
-        processes.leave()
+        code = 1
+    return processes.leave(code)
 
 
 if __name__ == "__main__":

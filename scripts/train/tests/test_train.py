@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 import state
 import weights
@@ -40,6 +43,8 @@ TINY = [
     "--lr",
     "1e-3",
 ]
+ENDLESS = ["--steps", "1000000", "--save-every", "1"]
+PATIENCE = 900  # seconds for processes to end; only one that hangs takes as long
 
 
 def run(folder: Path, *options: str, tiny: bool = True) -> int:
@@ -83,22 +88,80 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     assert run(tmp_path / "one", *steps) == 0
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(TRAIN)]
     command = [*launcher, "--folder", str(tmp_path / "two"), "--cache", str(tmp_path / "cache"), *TINY, *steps]
-    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120)
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=PATIENCE)
     one, two = (state.load(tmp_path / name / "last.pt") for name in ("one", "two"))
     assert max((one.model[name] - two.model[name]).abs().max() for name in one.model) < 1e-5
 
 
-def test_interruption_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
-    folder = tmp_path / "a"
-    command = [sys.executable, str(TRAIN), "--folder", str(folder), *TINY, "--steps", "1000000", "--save-every", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def start(folder: Path, *options: str, **variables: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(TRAIN), "--folder", str(folder), "--cache", str(folder.parent / "cache"), *TINY]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def two_processes(folder: Path, *options: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """They train together, without torchrun, which would end one as soon as the other fails."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    shared["TORCHELASTIC_USE_AGENT_STORE"] = "True"
+    processes = [start(folder, *options, RANK=rank, LOCAL_RANK=rank, **shared) for rank in "01"]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def wait_for_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
     while not (folder / "last.pt").exists() and process.poll() is None:
         time.sleep(0.05)
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(timeout=PATIENCE)
+    finally:
+        process.kill()
+
+
+def test_interruption_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    process = start(folder, *ENDLESS)
+    wait_for_checkpoint(folder, process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert exit_code(process) == 130
     step = state.load(folder / "last.pt").progress.step
     assert run(folder, "--resume", "--steps", str(step + 2), tiny=False) == 0
     assert state.load(folder / "last.pt").progress.step == step + 2
+
+
+def test_interruption_of_one_process_ends_all_alike(tmp_path: Path) -> None:
+    with two_processes(tmp_path / "a", *ENDLESS) as processes:
+        wait_for_checkpoint(tmp_path / "a", processes[0])
+        processes[1].send_signal(signal.SIGINT)
+        assert [exit_code(process) for process in processes] == [130, 130]
+
+
+def test_failure_of_one_process_ends_the_others(tmp_path: Path) -> None:
+    with two_processes(tmp_path / "a", "--data", str(tmp_path / "absent")) as processes:
+        assert [exit_code(process) for process in processes] == [1, 1]
+
+
+def test_process_among_others_is_gone_before_its_interpreter_ends() -> None:
+    """As the threads of gloo, which outlive their group, would abort it then."""
+    program = """if True:
+        import torch
+        from processes import Processes
+        class Last:
+            def __del__(self):
+                print("the interpreter ends")
+        last = Last()
+        print("all is saved")
+        Processes(1, 2, torch.device("cpu")).leave(7)
+    """
+    ended = subprocess.run([sys.executable, "-c", program], cwd=TRAIN.parent, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (7, "all is saved\n")
 
 
 def test_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
