@@ -24,7 +24,7 @@ export interface FrameMaker {
   free(): void;
 }
 
-/** Packed pixels as FFmpeg's frames: rgb24, or rgba for sources with alpha. The pixels are not copied where there is none. */
+/** Packed pixels as FFmpeg's frames: rgb24, or rgba for sources with alpha. node-av always copies them. */
 export class PackedFrames {
   readonly #av: Av;
   readonly #info: VideoInfo;
@@ -36,13 +36,21 @@ export class PackedFrames {
     this.#rgba = info.alpha ? new Uint8Array(info.width * info.height * 4) : undefined;
   }
 
-  /** A frame over the caller's pixels, or over a buffer that the next call reuses. To be freed by the caller. */
-  wrap(data: Uint8Array, alpha: Uint8Array | undefined, pts: bigint): Frame {
-    const { width, height } = this.#info;
+  /** An empty frame with memory. To be freed by the caller. */
+  allocate(): Frame {
+    const frame = new this.#av.Frame();
+    frame.alloc();
+    frame.width = this.#info.width;
+    frame.height = this.#info.height;
+    frame.format = this.#rgba ? this.#av.AV_PIX_FMT_RGBA : this.#av.AV_PIX_FMT_RGB24;
+    checkAv(this.#av, frame.getBuffer(), 'VIDEO_UNWRITABLE', 'A frame cannot be held');
+    return frame;
+  }
+
+  fill(frame: Frame, data: Uint8Array, alpha: Uint8Array | undefined): void {
     const pixels = this.#rgba ? withAlpha(data, alpha, this.#rgba) : data;
-    const format = this.#rgba ? this.#av.AV_PIX_FMT_RGBA : this.#av.AV_PIX_FMT_RGB24;
     const buffer = Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength);
-    return this.#av.Frame.fromVideoBuffer(buffer, { width, height, format, pts });
+    checkAv(this.#av, frame.fromBuffer(buffer), 'VIDEO_UNWRITABLE', 'A frame cannot be filled');
   }
 }
 
@@ -53,6 +61,8 @@ export class FrameScaler implements FrameMaker {
   readonly #format: Frame['format'];
   readonly #color: CodedColor;
   readonly #packed: PackedFrames;
+  /** Filled anew for each frame: memory that comes and goes would drive the garbage collector. */
+  readonly #source: Frame;
   readonly #context: SoftwareScaleContext;
 
   /** @param format FFmpeg's name of the encoder's pixel format. */
@@ -62,6 +72,7 @@ export class FrameScaler implements FrameMaker {
     this.#format = av.avGetPixFmtFromName(format);
     this.#color = color;
     this.#packed = new PackedFrames(av, info);
+    this.#source = this.#packed.allocate();
     this.#context = new av.SoftwareScaleContext();
     this.#context.allocContext();
     // Exact rounding and no dither: a flat grey must come out as one value.
@@ -72,7 +83,8 @@ export class FrameScaler implements FrameMaker {
 
   async make(data: Uint8Array, alpha: Uint8Array | undefined, pts: bigint, emit: EmitFrame): Promise<void> {
     const av = this.#av;
-    const source = this.#packed.wrap(data, alpha, pts);
+    const source = this.#source;
+    this.#packed.fill(source, data, alpha);
     const frame = new av.Frame();
     frame.alloc();
     try {
@@ -88,7 +100,6 @@ export class FrameScaler implements FrameMaker {
       frame.pts = pts;
       await emit(frame);
     } finally {
-      source.free();
       frame.free();
     }
   }
@@ -97,6 +108,7 @@ export class FrameScaler implements FrameMaker {
 
   free(): void {
     this.#context.freeContext();
+    this.#source.free();
   }
 }
 

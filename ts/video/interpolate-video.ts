@@ -129,7 +129,10 @@ class Job {
     const meter = new ProgressMeter(onProgress, expectedFrames(source, steps));
     const pace = steps.fps ? { fps: steps.fps } : { k: steps.k! };
     let length = ZERO;
-    for await (const frame of flavr.streamTimed(this.#sourceFrames(source, detector, alpha), { ...pace, signal })) {
+    for await (const frame of flavr.streamTimed(this.#sourceFrames(source, flavr, detector, alpha), {
+      ...pace,
+      signal,
+    })) {
       const { data, time, duration, position } = frame;
       await sink.write({ data, alpha: alpha?.at(position), time, duration });
       flavr.release(data);
@@ -183,10 +186,12 @@ class Job {
 
   async *#sourceFrames(
     source: VideoSource,
+    flavr: Interpolator,
     detector: CutDetector | undefined,
     alpha: AlphaTrack | undefined,
   ): AsyncGenerator<TimedFrame, void, undefined> {
-    for await (const frame of source.frames()) {
+    // Memory of the session's is read by the device in place, and serves again once its frame is written.
+    for await (const frame of source.frames(() => flavr.allocFrame())) {
       const cut = detector ? this.#clocks.cuts.timeSync('detectCuts', () => detector.next(frame.data).cut) : false;
       if (cut) this.#cuts.push(frame.time);
       if (alpha) alpha.push(frame.alpha!);

@@ -1,6 +1,6 @@
 import type { Frame } from 'node-av';
 import type { Rational } from '../rational.js';
-import { type Av, checkAv } from './av.js';
+import type { Av } from './av.js';
 import { type FilterNode, Filters } from './filters.js';
 import { type FrameMaker, PackedFrames } from './from-rgb.js';
 import type { VideoInfo } from './types.js';
@@ -9,12 +9,10 @@ const FAILED = 'The frames cannot be reduced to 256 colours';
 
 /** Reduction of each frame to the 256 colours that suit it best (one of them transparent where there is alpha). */
 export class FramePalette implements FrameMaker {
-  readonly #av: Av;
   readonly #packed: PackedFrames;
   readonly #filters: Filters;
 
   private constructor(av: Av, info: VideoInfo, filters: Filters) {
-    this.#av = av;
     this.#packed = new PackedFrames(av, info);
     this.#filters = filters;
   }
@@ -46,20 +44,13 @@ export class FramePalette implements FrameMaker {
     pts: bigint,
     emit: (frame: Frame) => Promise<void>,
   ): Promise<void> {
-    const source = this.#packed.wrap(data, alpha, pts);
-    const frame = new this.#av.Frame();
-    frame.alloc();
+    // The filters may hold the frame beyond this call.
+    const frame = this.#packed.allocate();
     try {
-      // The filters may hold the frame beyond this call, when its pixels are the caller's again.
-      frame.width = source.width;
-      frame.height = source.height;
-      frame.format = source.format;
-      checkAv(this.#av, frame.getBuffer(), 'VIDEO_UNWRITABLE', FAILED);
-      checkAv(this.#av, frame.copy(source), 'VIDEO_UNWRITABLE', FAILED);
+      this.#packed.fill(frame, data, alpha);
       frame.pts = pts;
       await this.#filters.push(frame, emit);
     } finally {
-      source.free();
       frame.free();
     }
   }

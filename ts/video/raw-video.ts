@@ -2,11 +2,11 @@ import { MAX_SIDE } from '../frame.js';
 import type { Rational } from '../rational.js';
 import type { ReadClock } from './stage-clock.js';
 import type { Stamped } from './timestamps.js';
-import type { VideoInfo } from './types.js';
+import type { AllocateFrame, VideoInfo } from './types.js';
 
 /** A frame as it was decoded, not yet reliably dated. */
 export interface RawFrame extends Stamped {
-  /** rgb24, rows without padding, in an ArrayBuffer of its own. */
+  /** rgb24, rows without padding, in memory from `RawVideo.allocate`. */
   readonly data: Uint8Array;
   readonly alpha: Uint8Array | undefined;
 }
@@ -21,6 +21,8 @@ export interface RawVideo {
   readonly origin: Rational | undefined;
   /** What a frame lasts where nothing states it. */
   readonly nominalDuration: Rational;
+  /** Where frames are put; may be changed between two of them. */
+  allocate: AllocateFrame;
   /** May be called once. @throws FlavrError `VIDEO_UNREADABLE`, `ABORTED`, and `DISPOSED` after `close`. */
   frames(from: Position): AsyncGenerator<RawFrame, void, undefined>;
   close(): Promise<void>;
@@ -36,6 +38,13 @@ export interface RawVideoOptions {
   /** Told sentences for people, each once. */
   readonly warn: (warning: string) => void;
 }
+
+/** Memory that is a frame's own, and the garbage collector's once the frame is gone. */
+export const ownMemory =
+  ({ width, height }: VideoInfo): AllocateFrame =>
+  () =>
+    // Every byte is written before anyone sees it.
+    new Uint8Array(Buffer.allocUnsafeSlow(width * height * 3).buffer);
 
 /** Most pixels of a picture, about those of 16K: more is a broken or hostile file. */
 export const MAX_PIXELS = 2 ** 27;

@@ -9,13 +9,14 @@ import { Filters } from './filters.js';
 import {
   fitsLimits,
   MAX_PIXELS,
+  ownMemory,
   type Position,
   type RawFrame,
   type RawVideo,
   type RawVideoOptions,
 } from './raw-video.js';
 import { RgbConverter } from './to-rgb.js';
-import type { VideoInfo } from './types.js';
+import type { AllocateFrame, VideoInfo } from './types.js';
 
 // Each further decoding thread holds frames; decoding is far faster than any model.
 const MAX_THREADS = 4;
@@ -23,6 +24,7 @@ const DEFAULT_RATE = rational(25);
 
 /** A video file, read through FFmpeg. */
 export class FileVideo implements RawVideo {
+  allocate!: AllocateFrame;
   readonly #av: Av;
   readonly #path: string;
   readonly #file: OpenedFile;
@@ -109,6 +111,7 @@ export class FileVideo implements RawVideo {
     this.#held = true;
     this.#info = describeVideo(av, this.#path, this.#file, this.#frame, this.#options);
     this.#origin = this.#frameTime();
+    this.allocate = ownMemory(this.#info);
     this.#converter = new RgbConverter(av, this.#info, this.#options.alpha && this.#info.alpha, this.#threads);
   }
 
@@ -127,7 +130,9 @@ export class FileVideo implements RawVideo {
       if (this.#frame.width !== this.#info.width || this.#frame.height !== this.#info.height) {
         this.#options.warn(`${this.#path} changes its size; all frames are brought to the first one's.`);
       }
-      const pixels = await clock.time('convertIn', () => this.#call(() => this.#converter!.convert(this.#frame)));
+      const pixels = await clock.time('convertIn', () =>
+        this.#call(() => this.#converter!.convert(this.#frame, this.allocate)),
+      );
       yield { ...pixels, time, duration };
     }
     this.#warnOfLoss(end);

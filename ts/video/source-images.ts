@@ -8,13 +8,14 @@ import { MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
 import {
   fitsLimits,
   MAX_PIXELS,
+  ownMemory,
   type Position,
   type RawFrame,
   type RawVideo,
   type RawVideoOptions,
 } from './raw-video.js';
 import { splitAlpha } from './to-rgb.js';
-import type { VideoInfo } from './types.js';
+import type { AllocateFrame, VideoInfo } from './types.js';
 
 const IMAGE = /\.(?:png|jpe?g|webp|tiff?|avif|gif)$/i;
 /** Frames per second of a folder of images, unless the caller gives a rate. */
@@ -26,6 +27,7 @@ type Sharp = Awaited<ReturnType<typeof importPeer<'sharp'>>>['default'];
 export class ImageFolder implements RawVideo {
   readonly info: VideoInfo;
   readonly origin = undefined;
+  allocate: AllocateFrame;
   readonly #sharp: Sharp;
   readonly #files: readonly string[];
   readonly #options: RawVideoOptions;
@@ -35,6 +37,7 @@ export class ImageFolder implements RawVideo {
     this.#sharp = sharp;
     this.#files = files;
     this.info = info;
+    this.allocate = ownMemory(info);
     this.#options = options;
   }
 
@@ -105,11 +108,17 @@ export class ImageFolder implements RawVideo {
       if (this.#closed) throw new FlavrError('DISPOSED', `${file} was closed while it was being read.`);
       const pixels = await this.#options.clock.time('decode', () => this.#decode(file, alpha));
       yield {
-        ...(alpha ? splitAlpha(pixels) : { data: pixels, alpha: undefined }),
+        ...(alpha ? splitAlpha(pixels) : { data: this.#place(pixels), alpha: undefined }),
         time: undefined,
         duration: undefined,
       };
     }
+  }
+
+  #place(pixels: Uint8Array): Uint8Array {
+    const frame = this.allocate();
+    frame.set(pixels);
+    return frame;
   }
 
   async #decode(file: string, alpha: boolean): Promise<Uint8Array> {
@@ -122,8 +131,7 @@ export class ImageFolder implements RawVideo {
       if (info.width !== width || info.height !== height || info.channels !== (alpha ? 4 : 3)) {
         throw new FlavrError('VIDEO_UNREADABLE', `${file} changed while it was being read.`);
       }
-      // A Buffer may lie in a pool; a frame has an ArrayBuffer of its own.
-      return new Uint8Array(data);
+      return data;
     } catch (error) {
       throw asFlavrError(error, 'VIDEO_UNREADABLE', `${file} cannot be decoded`);
     }

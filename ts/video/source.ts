@@ -7,7 +7,7 @@ import { FileVideo } from './source-file.js';
 import { ImageFolder } from './source-images.js';
 import { StageClock } from './stage-clock.js';
 import { countFrames, cutRange, dateFrames } from './timestamps.js';
-import type { SourceFrame, SourceOptions, VideoInfo, VideoSource } from './types.js';
+import type { AllocateFrame, SourceFrame, SourceOptions, VideoInfo, VideoSource } from './types.js';
 
 // Enough to keep decoding busy beside the model; each is a whole picture.
 const DECODE_AHEAD = 2;
@@ -105,10 +105,11 @@ class Source implements VideoSource {
     this.#rest = rest;
   }
 
-  async *frames(): AsyncGenerator<SourceFrame, void, undefined> {
+  async *frames(allocate?: AllocateFrame): AsyncGenerator<SourceFrame, void, undefined> {
     const rest = this.#rest;
     if (!rest) throw new FlavrError('BAD_ARGUMENT', `${this.path} is being read already; open it once more.`);
     this.#rest = undefined;
+    if (allocate) this.#raw.allocate = allocate;
     yield this.#first;
     yield* readAhead(rest, DECODE_AHEAD);
   }

@@ -61,6 +61,9 @@ export interface SourceOptions {
   readonly clock?: ReadClock | undefined;
 }
 
+/** Gives memory for one rgb24 frame, of any content. */
+export type AllocateFrame = () => Uint8Array;
+
 /** A video being read. Iterate once; `close` may be called at any time and more than once. */
 export interface VideoSource {
   readonly path: string;
@@ -72,8 +75,11 @@ export interface VideoSource {
    * (exclusive). Undefined if neither `start` nor `duration` was given.
    */
   readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
-  /** May be called once. */
-  frames(): AsyncIterable<SourceFrame>;
+  /**
+   * May be called once.
+   * @param allocate where frames are put (the first one excepted, which was read before). Default: each in an ArrayBuffer of its own.
+   */
+  frames(allocate?: AllocateFrame): AsyncIterable<SourceFrame>;
   close(): Promise<void>;
 }
 
