@@ -50,7 +50,7 @@ for (const [name, k] of [
   ['tiny8-k2', 2],
   ['tiny8-k8', 8],
 ] as const) {
-  for (const lowering of ['2d', '3d'] as const) {
+  for (const lowering of ['2d', '3d', 'winograd'] as const) {
     test(`${name}, ${lowering}: the middle gap is the official output`, async () => {
       const golden = await readGolden(name);
       const { width, height } = golden;

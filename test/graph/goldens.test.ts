@@ -5,11 +5,18 @@ import type { Lowering, Precision } from '../../ts/model/graph-spec.js';
 import { FULL_WIDTH_GOLDENS, TINY_GOLDENS } from '../support/goldens.js';
 import { clampedPsnr, frameFeeds, goldenModel, maxDifference, rawFeeds, roundedOutputs, runOnnx } from './support.js';
 
-const LOWERINGS: readonly Lowering[] = ['3d', '2d'];
+const LOWERINGS: readonly Lowering[] = ['3d', '2d', 'winograd'];
+/** The winograd lowering is for fp32 alone. */
+const PROMISES = {
+  '3d': 'fp32 within tolerance, fp16 at 55 dB',
+  '2d': 'fp32 within tolerance, fp16 at 55 dB',
+  winograd: 'fp32 within tolerance',
+};
 
 for (const name of [...TINY_GOLDENS, ...FULL_WIDTH_GOLDENS]) {
+  const differences: string[] = [];
   for (const lowering of LOWERINGS) {
-    test(`${name}, raw, ${lowering}: fp32 within tolerance, fp16 at 55 dB`, async () => {
+    test(`${name}, raw, ${lowering}: ${PROMISES[lowering]}`, async () => {
       const { golden, model } = await goldenModel(name);
       const { width, height, outputs } = golden;
       const run = async (precision: Precision) => {
@@ -20,6 +27,11 @@ for (const name of [...TINY_GOLDENS, ...FULL_WIDTH_GOLDENS]) {
       };
       const difference = maxDifference(await run('fp32'), outputs.data);
       assert.ok(difference <= (name.startsWith('r34') ? 1e-4 : 2e-5), `fp32 is ${difference} off`);
+      differences.push(`${lowering} ${difference.toExponential(1)}`);
+      if (lowering === 'winograd') {
+        console.log(`\nNOTE ${name}, largest difference in fp32: ${differences.join(', ')}`);
+        return;
+      }
       const psnr = clampedPsnr(await run('fp16'), outputs.data);
       assert.ok(psnr >= 55, `fp16 has ${psnr} dB`);
     });
@@ -44,6 +56,7 @@ for (const name of ['tiny8-k2', 'tiny8-k8', 'r18-k2', 'r18-k8'] as const) {
       assert.ok(maxDifference(bytes, expected) <= 1, 'no byte is off by more than 1');
       const off = bytes.reduce((count, byte, i) => count + Number(byte !== expected[i]), 0);
       assert.ok(off <= bytes.length / 1000, `${off} of ${bytes.length} bytes differ`);
+      if (lowering === 'winograd') return;
       const unit = (values: ArrayLike<number>) => Float32Array.from(values, (value) => value / 255);
       const psnr = clampedPsnr(unit(await run('fp16')), unit(expected));
       assert.ok(psnr >= 55, `fp16 has ${psnr} dB`);

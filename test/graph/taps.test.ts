@@ -33,7 +33,7 @@ function stepOf({ shape, data }: Tensor, step: number): Float32Array {
   return picked;
 }
 
-for (const lowering of ['3d', '2d'] as const) {
+for (const lowering of ['3d', '2d', 'winograd'] as const) {
   test(`tiny8-k2, ${lowering}: every layer's activation is the reference network's`, async () => {
     const { golden, model } = await goldenModel('tiny8-k2');
     const { width, height, taps } = golden;
@@ -44,7 +44,7 @@ for (const lowering of ['3d', '2d'] as const) {
     assert.equal([...taps.keys()].sort(), Object.keys(VALUES).sort());
     for (const [tap, expected] of taps) {
       const name = VALUES[tap]!;
-      const steps = lowering === '2d' && expected.shape.length === 4 ? expected.shape[1]! : undefined;
+      const steps = lowering !== '3d' && expected.shape.length === 4 ? expected.shape[1]! : undefined;
       const pairs =
         steps === undefined
           ? [[name, expected.data] as const]

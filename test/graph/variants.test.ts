@@ -5,7 +5,7 @@ import { rawInput } from '../support/goldens.js';
 import { maxDifference, rawFeeds, readVariants, runOnnx } from './support.js';
 
 for (const [name, { model, height, width, frames, outputs }] of await readVariants()) {
-  for (const lowering of ['3d', '2d'] as const) {
+  for (const lowering of ['3d', '2d', 'winograd'] as const) {
     test(`${name}, ${lowering}: as in PyTorch`, async () => {
       const { bytes } = buildGraph(model, { width, height, lowering, form: 'raw' });
       const { interpolated } = await runOnnx(

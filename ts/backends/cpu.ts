@@ -5,6 +5,7 @@ import type { BuiltGraph } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
 import { checkCpuMemory, estimateCpuMemory } from './cpu-memory.js';
+import { CPU_LOWERING } from './cpu-options.js';
 import { CpuSession } from './cpu-session.js';
 
 /** ONNX Runtime on the CPU: the backend that every machine has. Batches are run one window at a time. */
@@ -16,7 +17,15 @@ export const cpuBackend: Backend = {
   },
 
   async openSession(options: SessionOptions): Promise<Session> {
-    const { model, format, factors, precision, lowering = '2d', threads = availableParallelism(), signal } = options;
+    const {
+      model,
+      format,
+      factors,
+      precision,
+      lowering = CPU_LOWERING,
+      threads = availableParallelism(),
+      signal,
+    } = options;
     if (model.kind === 'engine') {
       throw new FlavrError('BAD_ARGUMENT', 'An engine runs on a GPU; the CPU backend needs its model.');
     }

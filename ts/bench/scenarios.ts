@@ -1,6 +1,6 @@
 import type { SessionOptions } from '../backends/backend.js';
 import { FlavrError } from '../errors.js';
-import type { Lowering } from '../model/graph-spec.js';
+import { LOWERINGS, type Lowering } from '../model/graph-spec.js';
 
 /** One point to measure: everything that decides how long a window takes. */
 export interface Point {
@@ -35,7 +35,7 @@ export interface SweepBase {
 }
 
 /** The values that each axis has on its own: enough to see its shape in a minute on a CPU. */
-function usualValues(axis: Axis, { factors, precisions, cores }: SweepBase): readonly string[] {
+function usualValues(axis: Axis, { point, factors, precisions, cores }: SweepBase): readonly string[] {
   switch (axis) {
     case 'k':
       return factors.map(String);
@@ -48,7 +48,8 @@ function usualValues(axis: Axis, { factors, precisions, cores }: SweepBase): rea
     case 'precision':
       return precisions;
     case 'lowering':
-      return ['2d', '3d'];
+      // The third is made for the CPU, which alone has threads to choose.
+      return point.threads === undefined ? ['2d', '3d'] : LOWERINGS;
     case 'threads': {
       const powers = [1, 2, 4, 8, 16, 32, 64, 128, 256].filter((threads) => threads < cores);
       return [...powers, cores].map(String);
@@ -94,7 +95,7 @@ function pointAt(axis: Axis, value: string, { point, factors, precisions }: Swee
     case 'precision':
       return { ...point, precision: one(precisions) };
     case 'lowering':
-      return { ...point, lowering: one<Lowering>(['2d', '3d']) };
+      return { ...point, lowering: one(LOWERINGS) };
     case 'threads':
       return { ...point, threads: whole(1, 1024) };
   }

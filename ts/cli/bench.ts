@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Backend } from '../backends/backend.js';
+import { CPU_LOWERING } from '../backends/cpu-options.js';
 import { selectBackend } from '../backends/select.js';
 import { compareReports } from '../bench/compare.js';
 import { measureEngineBuilds } from '../bench/engine-builds.js';
@@ -21,6 +22,7 @@ import { passFactors } from '../factors.js';
 import { DEFAULT_MODEL } from '../model/bundled.js';
 import { type Model, modelFactor } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
+import { LOWERINGS } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
 import { columns } from '../report/table.js';
 import { type CommandContext, defineCommand } from './command.js';
@@ -53,7 +55,11 @@ const OPTIONS = {
   k: { type: 'string', short: 'k', value: 'N', help: "factor of one pass (default: the model's; untrained: 2)" },
   batch: { type: 'string', value: 'B', help: 'windows in one call (default 1)' },
   'in-flight': { type: 'string', value: 'N', help: 'calls at a time (default 1: the time of a call by itself)' },
-  lowering: { type: 'string', value: '2d|3d', help: "how convolutions are written (default: the backend's)" },
+  lowering: {
+    type: 'string',
+    value: LOWERINGS.join('|'),
+    help: "how convolutions are written (default: the backend's)",
+  },
   runs: { type: 'string', value: 'N', help: 'at least this many calls per point (default 5)' },
   seconds: { type: 'string', value: 'S', help: 'at least this long per point (default 3)' },
   html: { type: 'string', value: 'FILE', help: 'write a page with tables, plots and the environment' },
@@ -144,7 +150,7 @@ async function readJob({ options, signal }: Context): Promise<Job> {
     batch: integerOption('--batch', options.batch, 1, 64) ?? 1,
     inFlight: integerOption('--in-flight', options['in-flight'], 1, 64) ?? 1,
     precision: asked.precision ?? precisions[0],
-    lowering: choiceOption('--lowering', options.lowering, ['2d', '3d']) ?? (onCpu ? '2d' : '3d'),
+    lowering: choiceOption('--lowering', options.lowering, LOWERINGS) ?? (onCpu ? CPU_LOWERING : '3d'),
     threads: onCpu ? (asked.threads ?? cores) : undefined,
   };
   const factors = untrained ? [2, 4, 8, 16, 32] : passFactors(modelFactor(loaded)).reverse();

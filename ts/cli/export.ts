@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { DEFAULT_MODEL } from '../model/bundled.js';
 import { exportOnnx } from '../model/export.js';
+import { LOWERINGS } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
@@ -16,7 +17,11 @@ export const exportGraph = defineCommand({
     k: { type: 'string', short: 'k', value: 'N', help: "the factor, a divisor of the model's (default: the model's)" },
     batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
     precision: { type: 'string', value: 'fp32|fp16', help: 'of weights and activations (default fp32)' },
-    lowering: { type: 'string', value: '3d|2d', help: '3-D convolutions, or sums of 2-D ones (default 3d)' },
+    lowering: {
+      type: 'string',
+      value: LOWERINGS.join('|'),
+      help: '3-D convolutions, sums of 2-D ones, or fewer of those for a CPU (default 3d)',
+    },
     raw: { type: 'boolean', help: 'one float window in, float frames out, unclamped; the size must divide by 8' },
     fusion: { type: 'string', value: 'concat|add|none', help: 'how skips are joined, where the file does not tell' },
     output: { type: 'string', short: 'o', value: 'X.onnx', help: 'the file to write' },
@@ -29,7 +34,7 @@ export const exportGraph = defineCommand({
     const k = integerOption('--k', options.k, 2, 64);
     const batch = integerOption('--batch', options.batch, 1, 64);
     const precision = choiceOption('--precision', options.precision, ['fp32', 'fp16']);
-    const lowering = choiceOption('--lowering', options.lowering, ['3d', '2d']);
+    const lowering = choiceOption('--lowering', options.lowering, LOWERINGS);
     const fusion = choiceOption('--fusion', options.fusion, ['concat', 'add', 'none']);
 
     const file = await OutputFile.create(path, options.overwrite ?? false);

@@ -125,7 +125,7 @@ function stageGates(config: ModelConfig): Map<string, string> {
   return gates;
 }
 
-/** The values behind a gate in the 2d lowering, one for each step of time. */
+/** The values behind a gate in the lowerings step by step, one for each step of time. */
 function stepNames({ inputs, temporal }: ModelConfig, stage: string, gate: string): string[] {
   const halvings = { layer2: 1, layer3: 2, layer4: 2, decoder0: 2, decoder1: 1 }[stage] ?? 0;
   const steps = temporal === 'none' ? inputs : inputs / 2 ** halvings;

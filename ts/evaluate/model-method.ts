@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Backend, BackendName } from '../backends/backend.js';
 import { checkCpuMemory, estimateCpuMemory } from '../backends/cpu-memory.js';
+import { CPU_LOWERING } from '../backends/cpu-options.js';
 import { selectBackend } from '../backends/select.js';
 import { FlavrError } from '../errors.js';
 import { passesFor } from '../factors.js';
@@ -175,7 +176,7 @@ export async function openRunner(model: Model, options: RunnerOptions): Promise<
   }
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
-  const graph = buildGraph(model, { ...spec, precision, lowering: '2d', form: 'unrounded' }, taps);
+  const graph = buildGraph(model, { ...spec, precision, lowering: CPU_LOWERING, form: 'unrounded' }, taps);
   checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
   return GraphRunner.open(graph.bytes, threads);
 }

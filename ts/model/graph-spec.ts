@@ -1,6 +1,12 @@
 export type Precision = 'fp32' | 'fp16';
-/** 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step. */
-export type Lowering = '3d' | '2d';
+export const LOWERINGS = ['3d', '2d', 'winograd'] as const;
+/**
+ * 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step.
+ * winograd is 2d with six convolutions of sums of steps for ten of single ones. It differs from 2d by rounding alone, has
+ * twice the weights, and is made for ONNX Runtime on the CPU, where it takes two thirds of the time. In fp16 it is 2d: the
+ * sums would be rounded to half.
+ */
+export type Lowering = (typeof LOWERINGS)[number];
 /**
  * raw: one float32 input `frames` [B,3,2C,H,W] in [0,1], one float32 output `interpolated` [B,k-1,3,H,W], unclamped.
  * framed: inputs `frame0` … uint8 [B,H,W,3]; outputs `interpolated` uint8 [B,k-1,H,W,3] and `peak` float32 [B].

@@ -1,7 +1,14 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import type { BuiltGraph, GraphEstimate, GraphSpec, Lowering, Tap } from '../graph-spec.js';
+import {
+  type BuiltGraph,
+  type GraphEstimate,
+  type GraphSpec,
+  LOWERINGS,
+  type Lowering,
+  type Tap,
+} from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel } from '../onnx/writer.js';
@@ -24,6 +31,7 @@ import {
 import { countConvolutions, inferShapes } from './infer.js';
 import { Lowering2d } from './lowering-2d.js';
 import { Lowering3d } from './lowering-3d.js';
+import { LoweringWinograd } from './lowering-winograd.js';
 import { network } from './network.js';
 import { Weights } from './weights.js';
 
@@ -148,7 +156,7 @@ function lower(lowering: Lowering, b: GraphBuilder, weights: Weights, window: re
     const ops = new Lowering3d(b, type);
     return network(ops, weights, ops.window(window), factor);
   }
-  const ops = new Lowering2d(b, type);
+  const ops = lowering === '2d' ? new Lowering2d(b, type) : new LoweringWinograd(b, type);
   return network(ops, weights, ops.window(window), factor);
 }
 
@@ -196,7 +204,7 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);
   }
   oneOf('precision', full.precision, ['fp32', 'fp16']);
-  oneOf('lowering', full.lowering, ['3d', '2d']);
+  oneOf('lowering', full.lowering, LOWERINGS);
   oneOf('form', full.form, ['raw', 'framed', 'ring', 'unrounded']);
   const m = modelFactor(model);
   if (!Number.isInteger(full.factor) || full.factor < 2 || m % full.factor !== 0) {
@@ -212,7 +220,8 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
       `The raw form does not pad: width and height must be multiples of 8; got ${width}x${height}. Pad the frames or use the framed form.`,
     );
   }
-  return full;
+  const lowering = full.lowering === 'winograd' && full.precision === 'fp16' ? '2d' : full.lowering;
+  return { ...full, lowering };
 }
 
 function oneOf(what: string, value: string, known: readonly string[]): void {

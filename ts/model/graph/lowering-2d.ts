@@ -6,7 +6,7 @@ import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
 
 /** One activation [B, C, H, W] for each step of time. */
-type Steps = readonly Value[];
+export type Steps = readonly Value[];
 
 /** An input step of a convolution, and the index along time of the kernel's slice that it meets. */
 interface Tap {
@@ -20,6 +20,23 @@ interface Form {
   readonly attributes: Readonly<Record<string, readonly number[]>>;
 }
 
+/** Copies one slice in time of a kernel's weights into those of a two-dimensional convolution. */
+type Cut = (kernel: Kernel, slice: number, to: Float32Array) => void;
+
+/** A convolution along time as two-dimensional ones. */
+export interface TimeLayer {
+  readonly kernel: Kernel;
+  readonly cut: Cut;
+  /** Shape of the weights that `cut` makes. */
+  readonly weightShape: readonly number[];
+  readonly biases: readonly Value[];
+  readonly form: Form;
+  /** How many steps come out. */
+  readonly steps: number;
+  /** What output step t is the sum of, steps outside the window included. */
+  readonly taps: (t: number) => readonly Tap[];
+}
+
 /**
  * Each output step is a sum of two-dimensional convolutions, one for each input step that the kernel reaches; slices of the
  * kernel that fall outside the window are skipped. The arithmetic is that of the three-dimensional form, but for the order
@@ -29,13 +46,13 @@ interface Form {
  * faster, and needs the weights 7/3 times (the steps at both ends reach fewer inputs) and a copy of every activation.
  */
 export class Lowering2d implements Lowering<Steps, Value> {
-  readonly #b: GraphBuilder;
-  readonly #type: ElementType;
+  protected readonly builder: GraphBuilder;
+  protected readonly type: ElementType;
 
   /** @param type of activations and weights, but for the means and gates, which are float32. */
   constructor(builder: GraphBuilder, type: ElementType) {
-    this.#b = builder;
-    this.#type = type;
+    this.builder = builder;
+    this.type = type;
   }
 
   /** The window from its frames, each [B, 3, H, W] of the lowering's element type. */
@@ -51,15 +68,20 @@ export class Lowering2d implements Lowering<Steps, Value> {
       shape: [batch, out, ...size.map((side) => Math.ceil(side / stride.space))],
       attributes: { kernel_shape: [height, width], pads: [...pads, ...pads], strides: [stride.space, stride.space] },
     };
-    const weights = (slice: number) => this.#slice(kernel, slice, [out, channels, height, width], timeSlice);
-    return range(Math.ceil(x.length / stride.time)).map((t) => {
-      const taps = range(time).map((slice) => ({ step: t * stride.time + slice - (time - 1) / 2, slice }));
-      return this.#sum(`${name}.t${t}`, x, taps, weights, bias(this.#b, kernel, this.#type), form);
+    const steps = this.alongTime(`${name}.`, x, {
+      kernel,
+      cut: timeSlice,
+      weightShape: [out, channels, height, width],
+      biases: bias(this.builder, kernel, this.type),
+      form,
+      steps: Math.ceil(x.length / stride.time),
+      taps: (t) => range(time).map((slice) => ({ step: t * stride.time + slice - (time - 1) / 2, slice })),
     });
+    return [...steps];
   }
 
   deconv(name: string, x: Steps, kernel: Kernel, timeStride: number): Steps {
-    const b = this.#b;
+    const b = this.builder;
     const [channels, out, time] = kernel.shape as [number, number, number];
     const [batch, , height, width] = x[0]!.shape as [number, number, number, number];
     // Position (i, j) of a 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i as phases in its
@@ -68,15 +90,19 @@ export class Lowering2d implements Lowering<Steps, Value> {
       shape: [batch, 4 * out, height + 1, width + 1],
       attributes: { kernel_shape: [2, 2], pads: [1, 1, 1, 1] },
     };
-    const weights = (slice: number) => this.#slice(kernel, slice, [4 * out, channels, 2, 2], phaseSlice);
-    const phaseBias = bias(b, repeatBias(kernel, 4), this.#type);
-    return range(x.length * timeStride).map((t) => {
-      const step = `${name}.t${t}`;
-      const taps = range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice }));
-      const phases = this.#sum(`${step}.phases`, x, taps, weights, phaseBias, form);
-      const spreadShape = [batch, out, 2 * height + 2, 2 * width + 2];
-      const spread = b.node('DepthToSpace', `${step}.spread`, [phases], spreadShape, { blocksize: 2 });
-      return b.crop(step, spread, [
+    const phases = this.alongTime(`${name}.phases.`, x, {
+      kernel,
+      cut: phaseSlice,
+      weightShape: [4 * out, channels, 2, 2],
+      biases: bias(b, repeatBias(kernel, 4), this.type),
+      form,
+      steps: x.length * timeStride,
+      taps: (t) => range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice })),
+    });
+    const spreadShape = [batch, out, 2 * height + 2, 2 * width + 2];
+    return Array.from(phases, (step, t) => {
+      const spread = b.node('DepthToSpace', `${name}.spread.t${t}`, [step], spreadShape, { blocksize: 2 });
+      return b.crop(`${name}.t${t}`, spread, [
         [2, 1, 2 * height + 1],
         [3, 1, 2 * width + 1],
       ]);
@@ -84,11 +110,11 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   upsample(name: string, x: Steps, time: number): Steps {
-    const b = this.#b;
+    const b = this.builder;
     const wide = x.map((step, t) => b.resize(`${name}.space.t${t}`, step, [2, 2]));
     if (time === 1) return wide;
-    const near = b.scalar('three-quarters', 0.75, this.#type);
-    const far = b.scalar('quarter', 0.25, this.#type);
+    const near = b.scalar('three-quarters', 0.75, this.type);
+    const far = b.scalar('quarter', 0.25, this.type);
     const scaled = wide.map((step, t) => ({
       near: b.elementwise('Mul', `${name}.near.t${t}`, [step, near]),
       far: b.elementwise('Mul', `${name}.far.t${t}`, [step, far]),
@@ -101,8 +127,8 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   poolTime(name: string, x: Steps): Steps {
-    const b = this.#b;
-    const half = b.scalar('half', 0.5, this.#type);
+    const b = this.builder;
+    const half = b.scalar('half', 0.5, this.type);
     return range(x.length / 2).map((t) => {
       const sum = b.elementwise('Add', `${name}.sum.t${t}`, [x[2 * t]!, x[2 * t + 1]!]);
       return b.elementwise('Mul', `${name}.t${t}`, [sum, half]);
@@ -110,51 +136,71 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   gate(name: string, x: Steps, kernel: Kernel, norm: Affine | undefined): Steps {
-    const b = this.#b;
+    const b = this.builder;
     const means = x.map((step, t) =>
       b.globalMean(`${name}.mean.t${t}`, b.cast(`${name}.float.t${t}`, step, ElementType.float32)),
     );
     const mean = means.length === 1 ? means[0]! : b.elementwise('Mean', `${name}.mean`, means);
-    const factors = b.cast(`${name}.factors.cast`, gateFactors(b, name, mean, kernel, norm), this.#type);
-    const gated = (step: Value, made: string) => b.elementwise('Mul', made, [step, factors]);
-    return norm ? this.#shift(name, x, norm, gated) : x.map((step, t) => gated(step, `${name}.t${t}`));
+    const factors = b.cast(`${name}.factors.cast`, gateFactors(b, name, mean, kernel, norm), this.type);
+    return this.scale(name, x, factors, norm);
   }
 
   affine(name: string, x: Steps, norm: Affine): Steps {
-    const b = this.#b;
+    const b = this.builder;
     const scale = perChannel(b, `${name}.norm.scale`, norm.scale, x[0]!);
-    return this.#shift(name, x, norm, (step, made) => b.elementwise('Mul', made, [step, scale]));
+    return this.scale(name, x, scale, norm);
   }
 
   relu(name: string, x: Steps): Steps {
-    return x.map((step, t) => this.#b.elementwise('Relu', `${name}.t${t}`, [step]));
+    return x.map((step, t) => this.builder.elementwise('Relu', `${name}.t${t}`, [step]));
   }
 
   leakyRelu(name: string, x: Steps): Steps {
-    return x.map((step, t) => leakyRelu(this.#b, `${name}.t${t}`, step));
+    return x.map((step, t) => leakyRelu(this.builder, `${name}.t${t}`, step));
   }
 
   add(name: string, a: Steps, c: Steps): Steps {
-    return a.map((step, t) => this.#b.elementwise('Add', `${name}.t${t}`, [step, c[t]!]));
+    return a.map((step, t) => this.builder.elementwise('Add', `${name}.t${t}`, [step, c[t]!]));
   }
 
   concat(name: string, a: Steps, c: Steps): Steps {
-    return a.map((step, t) => this.#b.concat(`${name}.t${t}`, [step, c[t]!], 1));
+    return a.map((step, t) => this.builder.concat(`${name}.t${t}`, [step, c[t]!], 1));
   }
 
   fuse(name: string, x: Steps, kernel: Kernel): Value {
-    const b = this.#b;
+    const b = this.builder;
     const [out] = kernel.shape as [number];
     const [batch, channels, ...size] = x[0]!.shape as [number, number, number, number];
     const weights = (step: number) => this.#slice(kernel, step, [out, channels, 1, 1], columnSlice);
     const taps = x.map((_, step) => ({ step, slice: step }));
-    const biases = bias(b, kernel, this.#type);
+    const biases = bias(b, kernel, this.type);
     const form: Form = { shape: [batch, out, ...size], attributes: { kernel_shape: [1, 1] } };
     return leakyRelu(b, name, this.#sum(`${name}.conv`, x, taps, weights, biases, form));
   }
 
   head(name: string, y: Value, kernel: Kernel): Value {
-    return head(this.#b, name, y, kernel);
+    return head(this.builder, name, y, kernel);
+  }
+
+  /** The steps of a layer along time, each called `name` and then `t0`, `t1` …, made as they are asked for. */
+  protected *alongTime(
+    name: string,
+    x: Steps,
+    { kernel, cut, weightShape, biases, form, steps, taps }: TimeLayer,
+  ): Iterable<Value> {
+    const weights = (slice: number) => this.#slice(kernel, slice, weightShape, cut);
+    for (let t = 0; t < steps; t++) yield this.#sum(`${name}t${t}`, x, taps(t), weights, biases, form);
+  }
+
+  /** Each channel times its factor, plus the norm's shift where there is one. */
+  protected scale(name: string, x: Steps, factors: Value, norm: Affine | undefined): Steps {
+    const b = this.builder;
+    if (!norm) return x.map((step, t) => b.elementwise('Mul', `${name}.t${t}`, [step, factors]));
+    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, x[0]!);
+    return x.map((step, t) => {
+      const scaled = b.elementwise('Mul', `${name}.scaled.t${t}`, [step, factors]);
+      return b.elementwise('Add', `${name}.t${t}`, [scaled, shift]);
+    });
   }
 
   /** The sum over those taps that meet a step of the window. */
@@ -166,7 +212,7 @@ export class Lowering2d implements Lowering<Steps, Value> {
     biases: readonly Value[],
     { shape, attributes }: Form,
   ): Value {
-    const b = this.#b;
+    const b = this.builder;
     const met = taps.flatMap(({ step, slice }) => (x[step] ? [{ input: x[step], slice }] : []));
     return met.reduce<Value | undefined>((sum, { input, slice }, i) => {
       const made = (suffix: string) => (i === met.length - 1 ? name : `${name}.${suffix}${slice}`);
@@ -176,19 +222,8 @@ export class Lowering2d implements Lowering<Steps, Value> {
     }, undefined)!;
   }
 
-  #shift(name: string, x: Steps, norm: Affine, scaled: (step: Value, name: string) => Value): Steps {
-    const b = this.#b;
-    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, x[0]!);
-    return x.map((step, t) => b.elementwise('Add', `${name}.t${t}`, [scaled(step, `${name}.scaled.t${t}`), shift]));
-  }
-
-  #slice(
-    kernel: Kernel,
-    slice: number,
-    shape: readonly number[],
-    cut: (kernel: Kernel, slice: number, to: Float32Array) => void,
-  ): Value {
-    return this.#b.weight(`${kernel.name}.weight[${slice}]`, this.#type, shape, () => {
+  #slice(kernel: Kernel, slice: number, shape: readonly number[], cut: Cut): Value {
+    return this.builder.weight(`${kernel.name}.weight[${slice}]`, this.type, shape, () => {
       const to = new Float32Array(elementCount(shape));
       cut(kernel, slice, to);
       return to;

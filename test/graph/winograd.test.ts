@@ -1,0 +1,66 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ModelConfig } from '../../ts/model/config.js';
+import { buildGraph } from '../../ts/model/graph/build.js';
+import type { Lowering } from '../../ts/model/graph-spec.js';
+import { decodeModel } from '../../ts/model/onnx/reader.js';
+import { rawInput } from '../support/goldens.js';
+import { maxDifference, noiseFrames, rawFeeds, ruleModel, runOnnx } from './support.js';
+
+// Wide enough that every layer behind the stem takes the algorithm.
+const WIDTH = 16;
+const [height, width] = [24, 40];
+
+async function output(config: Partial<ModelConfig>, lowering: Lowering): Promise<Float32Array> {
+  const model = ruleModel(WIDTH, config);
+  const { bytes } = buildGraph(model, { width, height, lowering, form: 'raw' });
+  const frames = rawInput(noiseFrames(model.config.inputs, height, width), width * height);
+  const { interpolated } = await runOnnx(bytes, rawFeeds(frames, model.config, height, width));
+  return interpolated!.data as Float32Array;
+}
+
+/** How many convolutions of all channels together the layers whose names begin so are made of. */
+function convolutions(layer: string, lowering: Lowering, nf = WIDTH): number {
+  const { nodes } = decodeModel(buildGraph(ruleModel(nf), { width, height, lowering }).bytes);
+  return nodes.filter(({ op, name, attributes }) => op === 'Conv' && !attributes.has('group') && name.startsWith(layer))
+    .length;
+}
+
+const NETWORKS: Readonly<Record<string, Partial<ModelConfig>>> = {
+  'the published network': {},
+  'eight frames, two tiles with neighbours': { inputs: 8 },
+  'six frames, which are no whole tiles': { inputs: 6 },
+  'norms behind the gates': { batchNorm: true },
+  'norms without gates': { batchNorm: true, gating: false },
+  'time halved by strides': { temporal: 'stride' },
+  'time halved by pooling': { temporal: 'pool' },
+  'a 2-D encoder': { encoder: 'r2d' },
+};
+for (const [name, config] of Object.entries(NETWORKS)) {
+  test(`${name}: the winograd lowering differs from the 3d one by rounding alone`, async () => {
+    const exact = await output(config, '3d');
+    const largest = exact.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+    const difference = maxDifference(await output(config, 'winograd'), exact);
+    assert.ok(difference <= 2e-5 * largest, `${difference} off, values up to ${largest}`);
+  });
+}
+
+test('six convolutions take the place of ten, in a convolution and in a transposed one', () => {
+  for (const layer of ['encoder.layer3.1.conv1', 'decoder.2.upconv.0']) {
+    assert.is(convolutions(layer, '2d'), 10);
+    assert.is(convolutions(layer, 'winograd'), 6);
+  }
+});
+
+test('a layer whose channels fill no block is convolved directly', () => {
+  assert.is(convolutions('encoder.layer1.1.conv1', 'winograd', 8), 10);
+  assert.is(convolutions('encoder.layer2.1.conv1', 'winograd', 8), 6);
+});
+
+test('in half precision, to which its sums would be rounded, it is the 2d lowering', () => {
+  const graph = buildGraph(ruleModel(WIDTH), { width, height, lowering: 'winograd', precision: 'fp16' });
+  assert.is(graph.spec.lowering, '2d');
+  assert.equal(graph.bytes, buildGraph(ruleModel(WIDTH), graph.spec).bytes);
+});
+
+test.run();
