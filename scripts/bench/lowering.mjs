@@ -4,8 +4,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
+import { untrainedModel } from '../../dist/bench/untrained.js';
 import { buildGraph } from '../../dist/model/graph/build.js';
-import { publishedShape } from './published.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,7 +20,7 @@ const runs = Number(values.runs);
 const sizes = positionals.length > 0 ? positionals.map(Number) : [128, 256];
 const LOWERINGS = ['3d', '2d'];
 
-const model = publishedShape();
+const model = untrainedModel('r18', 2);
 const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
 const results = [];
 for (const size of sizes) {

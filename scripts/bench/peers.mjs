@@ -7,6 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join, parse } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readEnvironment } from '../../dist/bench/environment.js';
+import { untrainedModel } from '../../dist/bench/untrained.js';
 import { modelFactor } from '../../dist/model/config.js';
 import { loadModel } from '../../dist/model/load.js';
 import { listPeers } from './peers/list.mjs';
@@ -15,7 +16,6 @@ import { makeWindow } from './peers/ours.mjs';
 import { chartSize, describeMachine, describeSize, headlines, putBlock, warnings } from './peers/report.mjs';
 import { TorchProcess } from './peers/torch-process.mjs';
 import { writeWeights } from './peers/weights.mjs';
-import { publishedShape } from './published.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,7 +39,7 @@ const sizes = (positionals.length > 0 ? positionals : ['128', '256']).map((size)
   return { width, height };
 });
 
-const model = values.model === undefined ? publishedShape(Number(values.factor)) : await loadModel(values.model);
+const model = values.model === undefined ? untrainedModel('r18', Number(values.factor)) : await loadModel(values.model);
 const peerModel = values['peer-weights'] === undefined ? model : await loadModel(values['peer-weights']);
 const folder = mkdtempSync(join(tmpdir(), 'flavr-peers-'));
 const note = process.stderr.isTTY ? (line) => process.stderr.write(`\r\x1b[K${line}`) : () => {};

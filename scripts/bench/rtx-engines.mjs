@@ -3,9 +3,9 @@
 // Usage: npm run build && npm run build:native && node scripts/bench/rtx-engines.mjs
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { untrainedModel } from '../../dist/bench/untrained.js';
 import { buildEngine } from '../../dist/engine/build.js';
 import { ensureRtx } from '../fetch-rtx.mjs';
-import { publishedShape } from './published.mjs';
 
 const SIZES = [
   [256, 256],
@@ -17,7 +17,7 @@ const tensorrtPath = ensureRtx();
 const rows = [];
 let version = '';
 for (const factor of [2, 8]) {
-  const model = publishedShape(factor);
+  const model = untrainedModel('r18', factor);
   for (const [width, height] of SIZES) {
     for (const lowering of ['3d', '2d']) {
       let started = 0;

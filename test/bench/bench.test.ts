@@ -107,10 +107,10 @@ test('a video is run from file to file, and its stages add up to no more work th
 });
 
 test('time is set beside quality, of an evaluation that is run now or was run before', async () => {
-  const now = await run('--quality', CUT, '--limit', '2', '--vary', 'lowering', '--json');
+  const now = await run('--quality', CUT, '--limit', '2', '--vary', 'lowering=2d,3d', '--json');
   assert.is(now.code, 0, now.stderr);
   const { quality } = JSON.parse(now.stdout) as BenchReport;
-  const names = ['mini-2x fp32 2d', 'mini-2x fp32 3d', 'blend', 'minterpolate'];
+  const names = ['mini-2x fp32 winograd', 'mini-2x fp32 2d', 'mini-2x fp32 3d', 'blend', 'minterpolate'];
   assert.equal(
     quality!.points.map(({ name }) => name),
     names,
@@ -125,7 +125,7 @@ test('time is set beside quality, of an evaluation that is run now or was run be
   const known = (JSON.parse(before.stdout) as BenchReport).quality!;
   assert.equal(
     known.points.map(({ name }) => name),
-    [names[0], ...names.slice(2)],
+    [names[0], ...names.slice(3)],
   );
   assert.is(known.points[0]!.psnr, quality!.points[0]!.psnr);
   assert.equal(known.untimed, ['nearest']);
@@ -135,7 +135,7 @@ test('people get tables, with what the share of the peak is of', async () => {
   const { code, stdout, stderr } = await run('--vary', 'batch=1,2');
   assert.is(code, 0, stderr);
   assert.match(stdout, /^mini-2x on cpu; /);
-  assert.match(stdout, /\nBy batch: 32x32, k = 2, fp32, 2d, \d+ threads?\n +batch +ms\/window/);
+  assert.match(stdout, /\nBy batch: 32x32, k = 2, fp32, winograd, \d+ threads?\n +batch +ms\/window/);
   assert.match(stdout, /\nOf peak: of the rate of large fp32 matrix products .* TFLOP\/s with/);
 });
 

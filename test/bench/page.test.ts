@@ -22,7 +22,7 @@ const FULL = report({
   startUp: START_UP,
   engines: [
     { backend: 'tensorrt', problem: 'There is no <GPU>.' },
-    { backend: 'tensorrt-rtx', version: '1.7.1', precision: 'fp16', buildMs: 712, engineBytes: 9e7 },
+    { backend: 'tensorrt-rtx', version: '1.7.1', precision: 'fp16', lowering: '3d', buildMs: 712, engineBytes: 9e7 },
   ],
   video: VIDEO,
   quality: QUALITY,

@@ -21,6 +21,14 @@ test('a sweep changes one thing and keeps the rest', () => {
   assert.equal(lowerings!.points[0]!.point, { ...BASE, lowering: '3d' });
 });
 
+test('fp16, which winograd is not made for, is measured and named as the 2d that it is', () => {
+  const [sweep] = parseSweeps(['precision'], { ...FROM, point: { ...BASE, lowering: 'winograd' } });
+  assert.equal(
+    sweep!.points.map(({ point }) => point.lowering),
+    ['winograd', '2d'],
+  );
+});
+
 test('an axis by itself takes the values that this model and machine have', () => {
   assert.equal(values('k'), ['2', '4', '8']);
   assert.equal(values('threads'), ['1', '2', '4', '6']);
@@ -37,7 +45,7 @@ for (const [word, message] of [
   ['batch=0', /^--vary batch takes whole numbers from 1 to 64; got "0"\.$/],
   ['threads=1,x', /^--vary threads takes .*; got "x"\.$/],
   ['precision=tf32', /^--vary precision takes fp32, fp16; got "tf32"\.$/],
-  ['lowering=4d', /^--vary lowering takes 2d, 3d; got "4d"\.$/],
+  ['lowering=4d', /^--vary lowering takes 3d, 2d, winograd; got "4d"\.$/],
 ] as const) {
   test(`refused: --vary ${word}`, () => {
     assert.throws(

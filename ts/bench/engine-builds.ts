@@ -8,6 +8,7 @@ export type EngineBuild = { readonly backend: 'tensorrt' | 'tensorrt-rtx' } & (
   | {
       readonly version: string;
       readonly precision: Point['precision'];
+      readonly lowering: Point['lowering'];
       /** Of the builder's work and the graph's, without the search for the library; measured once. */
       readonly buildMs: number;
       readonly engineBytes: number;
@@ -20,8 +21,10 @@ export type EngineBuild = { readonly backend: 'tensorrt' | 'tensorrt-rtx' } & (
  * the engine; TensorRT-RTX needs no GPU, and compiles the kernels later, on the device.
  */
 export async function measureEngineBuilds(model: Model, point: Point, signal?: AbortSignal): Promise<EngineBuild[]> {
-  const { width, height, k, batch, lowering } = point;
+  const { width, height, k, batch } = point;
+  // What these backends take by themselves: a point of the CPU says nothing of them.
   const precision = 'fp16';
+  const lowering = point.lowering === '2d' ? '2d' : '3d';
   const builds: EngineBuild[] = [];
   for (const backend of ['tensorrt', 'tensorrt-rtx'] as const) {
     throwIfAborted(signal);
@@ -35,7 +38,7 @@ export async function measureEngineBuilds(model: Model, point: Point, signal?: A
         },
       });
       const buildMs = performance.now() - started;
-      builds.push({ backend, version: header.version, precision, buildMs, engineBytes: plan.byteLength });
+      builds.push({ backend, version: header.version, precision, lowering, buildMs, engineBytes: plan.byteLength });
     } catch (error) {
       if (!(error instanceof FlavrError) || error.code === 'ABORTED') throw error;
       builds.push({ backend, problem: error.message });

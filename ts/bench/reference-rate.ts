@@ -16,7 +16,7 @@ export async function measureReferenceRate(threads: number, signal?: AbortSignal
   const runner = await GraphRunner.open(encodeModel(products()), threads);
   try {
     const input = new Uint8Array(SIDE * SIDE).fill(1);
-    const times = await repeat(() => runner.run([input]), { warmup: 1, runs: 4, seconds: 0, signal });
+    const times = await repeat(() => runner.run([input]), { warmup: 1, runs: 4, seconds: 1, signal });
     return (2 * SIDE ** 3 * PRODUCTS) / (Math.min(...times) / 1000) / 1e12;
   } finally {
     await runner.close();

@@ -71,6 +71,10 @@ export function parseSweeps(words: readonly string[], base: SweepBase): Sweep[] 
   });
 }
 
+/** A point as it is really run: in fp16 the lowering of the CPU is 2d. */
+export const asRun = (point: Point): Point =>
+  point.precision === 'fp16' && point.lowering === 'winograd' ? { ...point, lowering: '2d' } : point;
+
 /** The base point with another value on one axis. */
 function pointAt(axis: Axis, value: string, { point, factors, precisions }: SweepBase): Point {
   const refuse = (expected: string): never => {
@@ -93,7 +97,7 @@ function pointAt(axis: Axis, value: string, { point, factors, precisions }: Swee
     case 'inFlight':
       return { ...point, [axis]: whole(1, 64) };
     case 'precision':
-      return { ...point, precision: one(precisions) };
+      return asRun({ ...point, precision: one(precisions) });
     case 'lowering':
       return { ...point, lowering: one(LOWERINGS) };
     case 'threads':

@@ -100,19 +100,12 @@ export function startUpTable({ imported, opened, firstFrame, command }: StartUp)
 
 /** Engines that were built; undefined if none was. */
 export function engineTable(builds: readonly EngineBuild[]): Table | undefined {
-  const rows = builds.flatMap((build) =>
-    'problem' in build
-      ? []
-      : [
-          [
-            `${build.backend} ${build.version}`,
-            build.precision,
-            build.buildMs.toFixed(0),
-            (build.engineBytes / 1e6).toFixed(1),
-          ],
-        ],
-  );
-  return rows.length > 0 ? [['engine', 'precision', 'build ms', 'MB'], ...rows] : undefined;
+  const rows = builds.flatMap((build) => {
+    if ('problem' in build) return [];
+    const { backend, version, precision, lowering = '', buildMs, engineBytes } = build;
+    return [[`${backend} ${version}`, precision, lowering, buildMs.toFixed(0), (engineBytes / 1e6).toFixed(1)]];
+  });
+  return rows.length > 0 ? [['engine', 'precision', 'lowering', 'build ms', 'MB'], ...rows] : undefined;
 }
 
 /** Why there are no engines of some libraries, each reason once. */

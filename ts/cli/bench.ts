@@ -11,7 +11,7 @@ import { type Section, sections } from '../bench/page.js';
 import { measureQuality } from '../bench/quality.js';
 import { measureReferenceRate } from '../bench/reference-rate.js';
 import { type BenchReport, type PointResult, parseReport } from '../bench/report.js';
-import { AXES, type Point, parseSweeps, type Sweep } from '../bench/scenarios.js';
+import { AXES, asRun, type Point, parseSweeps, type Sweep } from '../bench/scenarios.js';
 import { measureStartUp } from '../bench/start-up.js';
 import { machineText, peakNote } from '../bench/tables.js';
 import { UNTRAINED_SHAPES, untrainedModel } from '../bench/untrained.js';
@@ -41,7 +41,9 @@ const OPTIONS = {
     type: 'string',
     value: 'AXIS[=A,B]',
     multiple: true,
-    help: `time per window along ${AXES.join(', ')}, at these values or the usual ones; may be repeated`,
+    help:
+      `time per window along ${AXES.join(', ')}, at these values or the usual ones; may be repeated ` +
+      '(default, where nothing is named: size, threads or, on a GPU, batch, and --start-up)',
   },
   'start-up': { type: 'boolean', help: 'from the start of a process to its first new frame; engine builds, if any' },
   video: { type: 'string', value: 'FILE', help: 'the rate of a whole video, and the share of each stage' },
@@ -144,7 +146,7 @@ async function readJob({ options, signal }: Context): Promise<Job> {
   const loaded = untrained ? untrainedModel(untrained, k ?? 2) : await loadModel(asked.model ?? DEFAULT_MODEL);
   const fixed = loaded.kind === 'graph' ? `${loaded.width}x${loaded.height}` : '256x256';
   const cores = availableParallelism();
-  const base: Point = {
+  const base = asRun({
     ...sizeOption('--size', options.size ?? fixed),
     k: k ?? modelFactor(loaded),
     batch: integerOption('--batch', options.batch, 1, 64) ?? 1,
@@ -152,7 +154,7 @@ async function readJob({ options, signal }: Context): Promise<Job> {
     precision: asked.precision ?? precisions[0],
     lowering: choiceOption('--lowering', options.lowering, LOWERINGS) ?? (onCpu ? CPU_LOWERING : '3d'),
     threads: onCpu ? (asked.threads ?? cores) : undefined,
-  };
+  });
   const factors = untrained ? [2, 4, 8, 16, 32] : passFactors(modelFactor(loaded)).reverse();
   const nothingNamed = !(options.vary || options['start-up'] || options.video || options.quality);
   const usual = [...(loaded.kind === 'graph' ? [] : ['size']), onCpu ? 'threads' : 'batch'];
