@@ -48,7 +48,9 @@ export async function measureVideo(path: string, options: VideoRunOptions): Prom
     const rounds: VideoSummary[] = [];
     const started = performance.now();
     do {
-      rounds.push(await interpolateVideo(path, join(folder, `${rounds.length}.mp4`), options));
+      // As the command line runs it.
+      const run = { ...options, yieldToModel: true };
+      rounds.push(await interpolateVideo(path, join(folder, `${rounds.length}.mp4`), run));
     } while (rounds.length < ROUNDS && performance.now() - started < LONG_SECONDS * 1000);
     return summarizeRounds(path, options.k, rounds, watch.stop());
   } finally {

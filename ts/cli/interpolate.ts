@@ -90,6 +90,7 @@ async function run(context: CommandContext<typeof OPTIONS>): Promise<VideoSummar
       deinterlace: options.deinterlace,
       force8bit: options['force-8bit'],
       overwrite: options.overwrite,
+      yieldToModel: true,
       signal: context.signal,
       onProgress: (progress) => line.update(progress),
       onPrepare: ({ stage, fraction }) =>

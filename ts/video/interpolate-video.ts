@@ -13,6 +13,7 @@ import { openSource } from './source.js';
 import { StageClock } from './stage-clock.js';
 import { summarizeTimings, type VideoClocks } from './timings.js';
 import type { SinkOptions, VideoSink, VideoSource } from './types.js';
+import { yieldToModel } from './yield-to-model.js';
 
 /**
  * Writes a smoother (or slower) copy of a video: reads `input` (a video file, a GIF or a folder of images), inserts frames,
@@ -87,6 +88,7 @@ class Job {
     const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
     this.#sink = sink;
     const flavr = this.#flavr ?? (await this.#openInterpolator(steps.k));
+    if (options.yieldToModel && flavr.backend === 'cpu') yieldToModel();
     const pumping = performance.now();
     const duration = await this.#pump(source, flavr, sink, { steps, threshold });
     await sink.finish();

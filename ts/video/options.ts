@@ -22,6 +22,12 @@ export interface InterpolateVideoOptions {
   readonly device?: number | undefined;
   readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
   readonly threads?: number | undefined;
+  /**
+   * On Linux and on the CPU, gives all threads of this process but the JavaScript one a lower priority than the model has,
+   * for good: decoding and encoding then hardly slow the model down. For programs that do nothing else, as the command
+   * line does; default false.
+   */
+  readonly yieldToModel?: boolean | undefined;
 
   /** FFmpeg's encoder name. Default: by container. */
   readonly codec?: string | undefined;
