@@ -79,7 +79,7 @@ async function leftOut() {
 
 /** Prints a size's result; with --markdown also puts it into that file, and its chart beside it. */
 function publish(size) {
-  const lines = [...describeSize(size), '', ...warnings(report), describeMachine(report)];
+  const lines = [...describeSize(size), '', ...warnings(size, report.python), describeMachine(report)];
   console.log(`${lines.join('\n')}\n`);
   if (values.markdown === undefined) return;
   const name = `${size.width}x${size.height}`;

@@ -2,6 +2,8 @@ import { barChart } from '../../../dist/report/bar-chart.js';
 
 // Compilers and libraries explain themselves over pages; the JSON report has all of it.
 const LONGEST_REASON = 160;
+// Of a machine that does nothing else it is 1 to 3 %.
+const MOST_SPREAD = 0.08;
 
 /**
  * How many times as fast ours is as the fastest peer on its device: for each way that ours is run, and each precision of
@@ -120,12 +122,13 @@ export function describeMachine({ environment, instructions, python }) {
 /** As NVIDIA writes it; the library gives one number. */
 const cudnnVersion = (number) => [Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100].join('.');
 
-/** What would make a comparison flatter us. */
-export function warnings({ environment: { load, cores }, python }) {
+/** What would make a comparison flatter one side. */
+export function warnings({ rows }, python) {
   const found = [];
-  if (load > cores / 2) {
+  const restless = rows.filter(({ timing }) => timing?.spread > MOST_SPREAD).map(({ name }) => name);
+  if (restless.length > 0) {
     found.push(
-      `Warning: the machine was busy (load ${load}): PyTorch's threads wait for one another and lose most by it.`,
+      `Warning: single runs scattered by more than ${MOST_SPREAD * 100} % (${restless.join('; ')}): measure again on an idle machine. PyTorch loses most by company, since its threads wait for one another.`,
     );
   }
   const { torch = '', cuDNN } = python ?? {};
