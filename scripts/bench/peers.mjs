@@ -14,7 +14,7 @@ import { listPeers } from './peers/list.mjs';
 import { measurePeers } from './peers/measure.mjs';
 import { makeWindow } from './peers/ours.mjs';
 import { chartSize, describeMachine, describeSize, headlines, putBlock, warnings } from './peers/report.mjs';
-import { TorchProcess } from './peers/torch-process.mjs';
+import { startTorch } from './peers/torch-process.mjs';
 import { writeWeights } from './peers/weights.mjs';
 
 const { values, positionals } = parseArgs({
@@ -54,13 +54,14 @@ try {
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
 
 async function measureSize(weights, width, height) {
-  const window = makeWindow(model, width, height);
+  const { frames, floats } = makeWindow(model, width, height);
   const windowFile = join(folder, 'window.f32');
-  writeFileSync(windowFile, window.floats);
-  const torch = new TorchProcess({ ...values, weights, window: windowFile, width, height, threads, folder });
+  writeFileSync(windowFile, floats);
+  const context = { model, width, height, threads, frames, windowFile, folder };
+  const torch = startTorch({ ...context, python: values.python, weights });
   try {
     report.python ??= await torch.ask({ op: 'versions' }).catch(() => undefined);
-    const peers = listPeers({ model, width, height, threads, window }, torch, folder).map((peer) =>
+    const peers = listPeers(context, torch).map((peer) =>
       values.skip.some((name) => peer.name.includes(name)) ? { ...peer, open: leftOut } : peer,
     );
     const rows = await measurePeers(peers, { runs, note });

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { openGraph, openRaw, openSession } from './ours.mjs';
 import { openTrtexec } from './trtexec.mjs';
 
@@ -26,11 +24,11 @@ const EXPORTERS = [
 
 /**
  * All that is compared, ours first.
- * @param context what is run: model, width, height, threads and window
- * @param {import('./torch-process.mjs').TorchProcess} torch
+ * @param context what is run: model, width, height, threads, the window as `frames` and in `windowFile`, a folder for files
+ * @param {import('./line-process.mjs').LineProcess} torch
  * @returns {import('./measure.mjs').Peer[]}
  */
-export function listPeers(context, torch, folder) {
+export function listPeers(context, torch) {
   const ours = (name, device, precision, open) => ({ name, ours: true, device, precision, batch: 1, open });
   const peer = (name, device, precision, open, batch = 1) => ({ name, ours: false, device, precision, batch, open });
   const inTorch =
@@ -42,11 +40,14 @@ export function listPeers(context, torch, folder) {
     ours('flavr, session', 'cpu', 'fp32', () => openSession('cpu', context, 'fp32')),
     ...TORCH.filter(([, { precision }]) => precision === 'fp32').map(inTorch('cpu', 'cpu')),
     ...EXPORTERS.map(([name, dynamo]) =>
-      peer(name, 'cpu', 'fp32', async () => openGraph(await readFile(await torch.export(name, dynamo)), context)),
+      peer(name, 'cpu', 'fp32', async () => {
+        const { graph } = await torch.ask({ op: 'export', name, dynamo });
+        return openGraph(graph, context);
+      }),
     ),
     ...TORCH.filter(([, { precision }]) => precision === 'bf16').map(inTorch('cpu', 'cpu')),
-    ours('flavr, TensorRT', 'gpu', 'fp16', () => openSession('tensorrt', context, 'fp16', join(folder, 'engines'))),
-    peer('trtexec, our graph', 'gpu', 'fp16', () => openTrtexec(context, folder)),
+    ours('flavr, TensorRT', 'gpu', 'fp16', () => openSession('tensorrt', context, 'fp16')),
+    peer('trtexec, our graph', 'gpu', 'fp16', () => openTrtexec(context)),
     ...TORCH_GPU.map(inTorch('cuda', 'gpu')),
   ];
 }

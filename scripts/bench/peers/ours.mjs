@@ -1,9 +1,13 @@
-import * as ort from 'onnxruntime-node';
-import { cpuSessionOptions } from '../../../dist/backends/cpu-options.js';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { selectBackend } from '../../../dist/backends/select.js';
 import { frameFormat } from '../../../dist/frame.js';
 import { modelFactor, modelInputs } from '../../../dist/model/config.js';
 import { buildGraph } from '../../../dist/model/graph/build.js';
+import { LineProcess } from './line-process.mjs';
+
+const HOST = fileURLToPath(new URL('./graph-process.mjs', import.meta.url));
 
 /** The same window for all: 2C frames of bytes, and as float32 [3, 2C, H, W] in [0, 1]. Noise, which no kernel can skip. */
 export function makeWindow(model, width, height) {
@@ -24,35 +28,45 @@ export function makeWindow(model, width, height) {
 }
 
 /** Our graph in its raw form, floats in and floats out, as PyTorch's forward is: like for like. */
-export function openRaw({ model, width, height, threads, window }) {
-  const { bytes } = buildGraph(model, { width, height, form: 'raw', lowering: '2d' });
-  return openGraph(bytes, { model, width, height, threads, window });
+export async function openRaw(context) {
+  const { model, width, height, folder } = context;
+  const graph = join(folder, 'raw.onnx');
+  await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: '2d' }).bytes);
+  return openGraph(graph, context);
 }
 
-/** Any graph from a window of floats to frames of floats, on the CPU with the options that the package runs its own with. */
-export async function openGraph(graph, { model, width, height, threads, window }) {
-  const session = await ort.InferenceSession.create(graph, { ...cpuSessionOptions(threads), logSeverityLevel: 3 });
+/** Any graph from a window of floats to frames of floats, in a process of its own as our session is. */
+export async function openGraph(graph, { model, width, height, threads, windowFile }) {
   const shape = [1, 3, modelInputs(model), height, width];
-  const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', window.floats, shape) };
-  const infer = async () => (await session.run(feeds))[session.outputNames[0]];
-  return {
-    output: (await infer()).data.slice(),
-    run: () => timed(infer),
-    close: () => session.release(),
-  };
+  const host = new LineProcess(process.execPath, [
+    ...process.execArgv,
+    HOST,
+    graph,
+    windowFile,
+    shape,
+    threads,
+    `${graph}.f32`,
+  ]);
+  try {
+    return { ...(await host.open('graph')), close: () => host.close() };
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
 }
 
 /** A session as the package opens it: frames of bytes already uploaded, new frames of bytes back. */
-export async function openSession(name, { model, width, height, threads, window }, precision, cacheDir) {
+export async function openSession(name, { model, width, height, threads, frames, folder }, precision) {
   const { backend } = await selectBackend(name);
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new Error(problem);
   const factor = modelFactor(model);
   const format = frameFormat({ width, height });
+  const cacheDir = join(folder, 'engines');
   const one = { batch: 1, inFlight: 1 };
   const session = await backend.openSession({ model, format, factors: [factor], precision, threads, cacheDir, ...one });
-  const lane = session.openLane(window.frames.length);
-  const slots = window.frames.map((frame) => lane.upload(frame));
+  const lane = session.openLane(frames.length);
+  const slots = frames.map((frame) => lane.upload(frame));
   const infer = async () => {
     const [{ frames }] = await session.infer({ factor, windows: [{ slots }] });
     return frames;

@@ -9,7 +9,7 @@ const CALLS = 20;
 const run = promisify(execFile);
 
 /** TensorRT's own program on the framed graph that we write for it; it makes its own inputs, so its output is not compared. */
-export async function openTrtexec({ model, width, height }, folder) {
+export async function openTrtexec({ model, width, height, folder }) {
   const [graph, engine] = ['trtexec.onnx', 'trtexec.engine'].map((name) => join(folder, name));
   const help = await trtexec('--help');
   const { bytes } = buildGraph(model, { width, height, precision: 'fp16', form: 'framed' });
