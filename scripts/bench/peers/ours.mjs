@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CPU_LOWERING } from '../../../dist/backends/cpu-options.js';
 import { selectBackend } from '../../../dist/backends/select.js';
 import { frameFormat } from '../../../dist/frame.js';
 import { modelFactor, modelInputs } from '../../../dist/model/config.js';
@@ -31,7 +32,7 @@ export function makeWindow(model, width, height) {
 export async function openRaw(context) {
   const { model, width, height, folder } = context;
   const graph = join(folder, 'raw.onnx');
-  await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: '2d' }).bytes);
+  await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: CPU_LOWERING }).bytes);
   return openGraph(graph, context);
 }
 
