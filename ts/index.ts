@@ -13,6 +13,7 @@ export { type ProbeReport, probe } from './engine/probe.js';
 export { FlavrError, type FlavrErrorCode } from './errors.js';
 export type { Frame, FrameFormat, PixelFormat } from './frame.js';
 export { Interpolator } from './interpolator.js';
+export { type Calibration, encodeCalibration, type Range, readCalibration } from './model/calibration.js';
 export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/config.js';
 export { exportOnnx } from './model/export.js';
 export type {

@@ -7,8 +7,8 @@ import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
 import { DEFAULT_MODEL } from './model/bundled.js';
+import { requestedModel } from './model/calibration.js';
 import { type BuiltModel, type Model, modelFactor, modelInputs } from './model/config.js';
-import { loadModel } from './model/load.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
 import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
 import { checkRational, parseRational, rational } from './rational.js';
@@ -75,7 +75,7 @@ export class Interpolator {
    * Loads a model and makes it ready for frames of one size.
    *
    * @throws FlavrError `BAD_ARGUMENT`; `MODEL_NOT_FOUND`, `CHECKPOINT_INVALID`, `CHECKPOINT_UNSAFE`, `GRAPH_INVALID` for the
-   * model; `UNSUPPORTED_FACTOR` for `k`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it; `OUT_OF_MEMORY`
+   * model; `CALIBRATION_INVALID`; `UNSUPPORTED_FACTOR` for `k`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it; `OUT_OF_MEMORY`
    * with the numbers and the largest size that fits; `ABORTED`.
    * @example
    * ```ts
@@ -86,8 +86,7 @@ export class Interpolator {
     checkOptions(options);
     if (options.engine !== undefined) return Interpolator.#openEngine(options.engine, options);
     const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
-    const { model: named = DEFAULT_MODEL } = options;
-    const model = typeof named === 'string' ? await loadModel(named) : named;
+    const model = await requestedModel({ ...options, model: options.model ?? DEFAULT_MODEL });
     const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver !== undefined) {
       interpolator.#passedOver = passedOver;
@@ -99,8 +98,11 @@ export class Interpolator {
   }
 
   static async #openEngine(path: string, options: OpenOptions): Promise<Interpolator> {
-    if (options.model !== undefined) {
-      throw new FlavrError('BAD_ARGUMENT', 'open takes either model or engine: an engine has its model built in.');
+    if (options.model !== undefined || options.calibration !== undefined) {
+      throw new FlavrError(
+        'BAD_ARGUMENT',
+        'open takes either engine, or model and calibration: an engine has its model built in.',
+      );
     }
     const { model, backend: name, batch } = await builtModel(path, options);
     const { backend } = await selectBackend(name);

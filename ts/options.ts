@@ -1,7 +1,8 @@
 import type { BackendName, Progress } from './backends/backend.js';
 import type { Frame, PixelFormat } from './frame.js';
+import type { Calibration } from './model/calibration.js';
 import type { Model } from './model/config.js';
-import type { Lowering } from './model/graph-spec.js';
+import type { Lowering, Precision } from './model/graph-spec.js';
 import type { Rational } from './rational.js';
 
 /** What {@link Interpolator.open} takes. Only `width` and `height` are needed. */
@@ -18,8 +19,13 @@ export interface OpenOptions {
   readonly engine?: string | undefined;
   /** Default `auto`: the first of tensorrt, tensorrt-rtx, cpu that can run here. A backend that is named is never replaced. */
   readonly backend?: 'auto' | BackendName | undefined;
-  /** Default: fp16 on TensorRT, fp32 on the CPU (which computes fp16 graphs in float32 and gains nothing by them). */
-  readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
+  /**
+   * Default: fp16 on TensorRT, fp32 on the CPU (which computes fp16 graphs in float32 and gains nothing by them). int8, for
+   * the CPU alone, is faster and less exact, and needs `calibration`.
+   */
+  readonly precision?: Precision | 'tf32' | undefined;
+  /** With precision int8: what `calibrate` measured on frames like those that will come, or the path of its file. */
+  readonly calibration?: string | Calibration | undefined;
   /** How the convolutions are written. Default: winograd on the CPU (a third of the time of 3d), 3d on TensorRT. All give the same frames. */
   readonly lowering?: Lowering | undefined;
   /** Layout of a frame. Default: rgb24 with rows that follow one another without padding. */

@@ -57,4 +57,26 @@ for (const lowering of ['3d', '2d', 'winograd'] as const) {
   });
 }
 
+test('a sample is of evenly spaced values, at a distance that lets every column come', async () => {
+  const { golden, model } = await goldenModel('tiny8-k2');
+  const { width, height } = golden;
+  const { bytes } = buildGraph(model, { width, height, lowering: '2d', form: 'raw' }, [
+    { value: 'encoder.stem.t1' },
+    { value: 'encoder.stem.t1', sample: 1e9 },
+    { value: 'encoder.stem.t2' },
+    { value: 'encoder.stem.t2', sample: 100 },
+  ]);
+  const values = await runOnnx(bytes, rawFeeds(golden.raw, model.config, height, width));
+  assert.equal(values['encoder.stem.t1.sample']!.data, values['encoder.stem.t1']!.data);
+  const all = values['encoder.stem.t2']!.data as Float32Array;
+  const sample = values['encoder.stem.t2.sample']!.data as Float32Array;
+  const step = Math.ceil(all.length / sample.length);
+  assert.equal(
+    sample,
+    all.filter((_, i) => i % step === 0),
+  );
+  assert.ok(sample.length > 80 && sample.length <= 100);
+  assert.is(new Set(Array.from(sample, (_, i) => (i * step) % (width / 2))).size, Math.min(width / 2, sample.length));
+});
+
 test.run();

@@ -30,7 +30,10 @@ export const cpuBackend: Backend = {
       throw new FlavrError('BAD_ARGUMENT', 'An engine runs on a GPU; the CPU backend needs its model.');
     }
     if (precision === 'tf32') {
-      throw new FlavrError('BAD_ARGUMENT', 'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32 and fp16.');
+      throw new FlavrError(
+        'BAD_ARGUMENT',
+        'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32, fp16 and int8.',
+      );
     }
     const problem = peerProblem('onnxruntime-node');
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);

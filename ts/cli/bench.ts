@@ -20,10 +20,10 @@ import { BenchFiles } from '../bench/write.js';
 import { asFlavrError, FlavrError } from '../errors.js';
 import { passFactors } from '../factors.js';
 import { DEFAULT_MODEL } from '../model/bundled.js';
+import { requestedModel } from '../model/calibration.js';
 import { type Model, modelFactor } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
 import { LOWERINGS } from '../model/graph-spec.js';
-import { loadModel } from '../model/load.js';
 import { columns } from '../report/table.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
@@ -143,7 +143,9 @@ async function readJob({ options, signal }: Context): Promise<Job> {
   const onCpu = backend.name === 'cpu';
   const precisions = onCpu ? (['fp32', 'fp16'] as const) : (['fp16', 'fp32', 'tf32'] as const);
   const k = integerOption('-k', options.k, 2, 4096);
-  const loaded = untrained ? untrainedModel(untrained, k ?? 2) : await loadModel(asked.model ?? DEFAULT_MODEL);
+  const loaded = untrained
+    ? untrainedModel(untrained, k ?? 2)
+    : await requestedModel({ ...asked, model: asked.model ?? DEFAULT_MODEL });
   const fixed = loaded.kind === 'graph' ? `${loaded.width}x${loaded.height}` : '256x256';
   const cores = availableParallelism();
   const base = asRun({

@@ -5,6 +5,7 @@ export const COMMANDS: CommandLoaders = new Map([
   ['interpolate', async () => (await import('./interpolate.js')).interpolate],
   ['explain', async () => (await import('./explain.js')).explain],
   ['export', async () => (await import('./export.js')).exportGraph],
+  ['calibrate', async () => (await import('./calibrate.js')).calibrate],
   ['build', async () => (await import('./build.js')).build],
   ['evaluate', async () => (await import('./evaluate.js')).evaluate],
   ['inspect', async () => (await import('./inspect.js')).inspect],

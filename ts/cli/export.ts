@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { DEFAULT_MODEL } from '../model/bundled.js';
+import { requestedModel } from '../model/calibration.js';
 import { exportOnnx } from '../model/export.js';
 import { LOWERINGS } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
@@ -16,11 +17,12 @@ export const exportGraph = defineCommand({
     size: { type: 'string', value: 'WxH', help: 'size of the frames in pixels' },
     k: { type: 'string', short: 'k', value: 'N', help: "the factor, a divisor of the model's (default: the model's)" },
     batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
-    precision: { type: 'string', value: 'fp32|fp16', help: 'of weights and activations (default fp32)' },
+    precision: { type: 'string', value: 'fp32|fp16|int8', help: 'of the convolutions (default fp32)' },
+    calibration: { type: 'string', value: 'FILE', help: 'for int8: what flavr calibrate wrote' },
     lowering: {
       type: 'string',
       value: LOWERINGS.join('|'),
-      help: '3-D convolutions, sums of 2-D ones, or fewer of those for a CPU (default 3d)',
+      help: '3-D convolutions, sums of 2-D ones, or fewer of those for a CPU (default 3d; of int8, 2d)',
     },
     raw: { type: 'boolean', help: 'one float window in, float frames out, unclamped; the size must divide by 8' },
     fusion: { type: 'string', value: 'concat|add|none', help: 'how skips are joined, where the file does not tell' },
@@ -33,13 +35,14 @@ export const exportGraph = defineCommand({
     const size = sizeOption('--size', requiredOption('--size', options.size));
     const k = integerOption('--k', options.k, 2, 64);
     const batch = integerOption('--batch', options.batch, 1, 64);
-    const precision = choiceOption('--precision', options.precision, ['fp32', 'fp16']);
+    const precision = choiceOption('--precision', options.precision, ['fp32', 'fp16', 'int8']);
     const lowering = choiceOption('--lowering', options.lowering, LOWERINGS);
     const fusion = choiceOption('--fusion', options.fusion, ['concat', 'add', 'none']);
 
     const file = await OutputFile.create(path, options.overwrite ?? false);
     try {
-      const model = await loadModel(options.model ?? DEFAULT_MODEL, { fusion });
+      const loaded = await loadModel(options.model ?? DEFAULT_MODEL, { fusion });
+      const model = await requestedModel({ model: loaded, precision, calibration: options.calibration });
       const { bytes, ...graph } = await exportOnnx(model, {
         ...size,
         ...(k !== undefined && { factor: k }),

@@ -11,7 +11,8 @@ export const RUN_OPTIONS = {
   },
   backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
   device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },
-  precision: { type: 'string', value: 'P', help: 'fp16, fp32 or tf32 (default: fp16 on a GPU, fp32 on the CPU)' },
+  precision: { type: 'string', value: 'P', help: 'fp16, fp32, tf32 or int8 (default: fp16 on a GPU, fp32 on the CPU)' },
+  calibration: { type: 'string', value: 'FILE', help: 'for int8: what flavr calibrate wrote' },
   threads: { type: 'string', value: 'N', help: 'threads of the CPU backend (default: all cores)' },
 } as const satisfies OptionSpecs;
 
@@ -22,6 +23,7 @@ export function readRunOptions(options: OptionValues<typeof RUN_OPTIONS>) {
     backend: choiceOption('--backend', options.backend, BACKENDS),
     device: integerOption('--device', options.device, 0, 255),
     precision: choiceOption('--precision', options.precision, PRECISIONS),
+    calibration: options.calibration,
     threads: integerOption('--threads', options.threads, 1, 1024),
   };
 }

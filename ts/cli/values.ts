@@ -4,7 +4,7 @@ import { parseRational, type Rational, rational } from '../rational.js';
 // Readers of option values. Each gives undefined for an option that was not given, and names the option when it refuses.
 
 export const BACKENDS = ['auto', 'tensorrt', 'tensorrt-rtx', 'cpu'] as const;
-export const PRECISIONS = ['fp16', 'fp32', 'tf32'] as const;
+export const PRECISIONS = ['fp16', 'fp32', 'tf32', 'int8'] as const;
 
 function refuse(option: string, expected: string, got: string): never {
   throw new FlavrError('BAD_ARGUMENT', `${option} must be ${expected}; got "${got}".`);

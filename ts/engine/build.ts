@@ -81,6 +81,9 @@ function checkOptions(options: BuildEngineOptions): void {
   if (backend !== 'tensorrt' && backend !== 'tensorrt-rtx') {
     refuse(`Engines are built by the backends tensorrt and tensorrt-rtx; got ${String(backend)}.`);
   }
+  if (options.precision === 'int8') {
+    refuse('int8 is for the CPU backend: its graph has unsigned activations, and TensorRT takes none. Use fp16.');
+  }
   if (backend === 'tensorrt' && computeCapabilities.length > 0) {
     refuse('computeCapabilities is for tensorrt-rtx; TensorRT builds for the GPU it runs on.');
   }

@@ -1,4 +1,5 @@
 export { FlavrError, type FlavrErrorCode } from '../errors.js';
+export { type CalibrateOptions, calibrate } from './calibrate.js';
 export { type Comparison, compareScores, type Difference } from './compare.js';
 export {
   type DataSet,

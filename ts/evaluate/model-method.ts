@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Backend, BackendName } from '../backends/backend.js';
 import { checkCpuMemory, estimateCpuMemory } from '../backends/cpu-memory.js';
@@ -7,10 +8,10 @@ import { FlavrError } from '../errors.js';
 import { passesFor } from '../factors.js';
 import { frameFormat } from '../frame.js';
 import { Interpolator } from '../interpolator.js';
+import { type Calibration, encodeCalibration, requestedModel } from '../model/calibration.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
 import { buildGraph } from '../model/graph/build.js';
-import type { Tap } from '../model/graph-spec.js';
-import { loadModel } from '../model/load.js';
+import type { Precision, Tap } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import { type FloatTensor, GraphRunner } from './graph-runner.js';
 import type { Method } from './methods.js';
@@ -24,7 +25,9 @@ export interface ModelMethodOptions {
   /** Default `auto`. */
   readonly backend?: 'auto' | BackendName | undefined;
   /** Default fp32 on the CPU, fp16 elsewhere. */
-  readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
+  readonly precision?: Precision | 'tf32' | undefined;
+  /** With precision int8; see `OpenOptions`. */
+  readonly calibration?: string | Calibration | undefined;
   /** Of the CPU backend. Default: all cores. */
   readonly threads?: number | undefined;
   readonly device?: number | undefined;
@@ -50,7 +53,7 @@ export async function modelMethod(model: string | Model, options: ModelMethodOpt
   const { backend } = await selectBackend(options.backend ?? 'auto');
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
-  return modelMethodOn(backend, typeof model === 'string' ? await loadModel(model) : model, options);
+  return modelMethodOn(backend, await requestedModel({ ...options, model }), options);
 }
 
 /** The same on a backend that was chosen elsewhere. @internal */
@@ -63,13 +66,14 @@ class ModelMethod implements Method {
   readonly inputs: number;
   readonly #model: Model;
   readonly #backend: Backend;
-  readonly #options: ModelMethodOptions & { readonly precision: 'fp16' | 'fp32' | 'tf32' };
+  readonly #options: ModelMethodOptions & { readonly precision: Precision | 'tf32' };
   readonly #painters = new Recent<Painter>(MOST_OPEN);
 
   constructor(model: Model, backend: Backend, options: ModelMethodOptions) {
     const precision = options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16');
     this.name = options.name ?? (backend.name === 'cpu' ? model.name : `${model.name}@${backend.name}`);
-    this.identity = `${model.hash} ${backend.name} ${precision}`;
+    const arithmetic = precision === 'int8' ? `int8 ${calibrationDigest(model)}` : precision;
+    this.identity = `${model.hash} ${backend.name} ${arithmetic}`;
     this.inputs = modelInputs(model);
     this.#model = model;
     this.#backend = backend;
@@ -156,11 +160,17 @@ class ModelMethod implements Method {
   }
 }
 
+/** Two calibrations of a model are two methods. */
+function calibrationDigest(model: Model): string {
+  if (model.kind === 'graph' || !model.calibration) return 'none';
+  return createHash('sha256').update(encodeCalibration(model.calibration)).digest('hex');
+}
+
 export interface RunnerOptions {
   readonly width: number;
   readonly height: number;
   readonly factor: number;
-  readonly precision: 'fp16' | 'fp32' | 'tf32';
+  readonly precision: Precision | 'tf32';
   readonly threads: number;
   readonly taps?: readonly Tap[];
 }
@@ -172,7 +182,10 @@ export interface RunnerOptions {
 export async function openRunner(model: Model, options: RunnerOptions): Promise<GraphRunner> {
   const { threads, precision, taps, ...spec } = options;
   if (precision === 'tf32') {
-    throw new FlavrError('BAD_ARGUMENT', 'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32 and fp16.');
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32, fp16 and int8.',
+    );
   }
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/file.js';
+import type { Calibration } from './calibration.js';
 
 /** How a decoder stage takes in the encoder's activation of the same size. */
 export type Fusion = 'concat' | 'add' | 'none';
@@ -63,6 +64,8 @@ export interface WeightsModel {
   readonly hash: string;
   /** The file's own metadata, as written there. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Needed for precision int8. */
+  readonly calibration?: Calibration;
 }
 
 /** A FLAVR graph that someone exported themselves; the framed form is composed around it. */

@@ -1,10 +1,14 @@
-export type Precision = 'fp32' | 'fp16';
+/**
+ * Of the convolutions. int8: weights and activations in eight bits, for the CPU; the model must have a calibration, and the
+ * lowering is 2d.
+ */
+export type Precision = 'fp32' | 'fp16' | 'int8';
 export const LOWERINGS = ['3d', '2d', 'winograd'] as const;
 /**
  * 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step.
  * winograd is 2d with six convolutions of sums of steps for ten of single ones. It differs from 2d by rounding alone, has
- * twice the weights, and is made for ONNX Runtime on the CPU, where it takes two thirds of the time. In fp16 it is 2d: the
- * sums would be rounded to half.
+ * twice the weights, and is made for ONNX Runtime on the CPU, where it takes two thirds of the time. In fp16 and int8 it is
+ * 2d: the sums would be rounded to half, or to eight bits.
  */
 export type Lowering = (typeof LOWERINGS)[number];
 /**
@@ -25,7 +29,7 @@ export interface GraphSpec {
   readonly batch?: number;
   /** Default fp32. */
   readonly precision?: Precision;
-  /** Default 3d. A graph that someone exported keeps its own operators. */
+  /** Default 3d, in int8 2d. A graph that someone exported keeps its own operators. */
   readonly lowering?: Lowering;
   /** Default framed. */
   readonly form?: GraphForm;
@@ -64,4 +68,6 @@ export interface Tap {
   readonly value: string;
   /** Only these of its channels; the output is then called `VALUE.channels`. Default: all, under its own name. */
   readonly channels?: readonly number[];
+  /** Only about this many of its values, evenly spaced, [n]; the output is then called `VALUE.sample`. */
+  readonly sample?: number;
 }

@@ -148,9 +148,9 @@ class Job {
   }
 
   async #openInterpolator(k: number | undefined): Promise<Interpolator> {
-    const { model, engine, backend, device, precision, threads, signal, onPrepare } = this.#options;
+    const { model, engine, backend, device, precision, calibration, threads, signal, onPrepare } = this.#options;
     const { width, height } = this.#source!.info;
-    const run = { model, engine, backend, device, precision, threads };
+    const run = { model, engine, backend, device, precision, calibration, threads };
     const onNotice = (sentence: string) => this.#warn(sentence);
     this.#flavr = await Interpolator.open({ ...run, width, height, k, signal, onProgress: onPrepare, onNotice });
     return this.#flavr;

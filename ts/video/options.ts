@@ -1,5 +1,7 @@
 import type { BackendName, Progress } from '../backends/backend.js';
+import type { Calibration } from '../model/calibration.js';
 import type { Model } from '../model/config.js';
+import type { Precision } from '../model/graph-spec.js';
 import type { Rational } from '../rational.js';
 import type { VideoTimings } from './timings.js';
 
@@ -20,7 +22,9 @@ export interface InterpolateVideoOptions {
   readonly engine?: string | undefined;
   readonly backend?: 'auto' | BackendName | undefined;
   readonly device?: number | undefined;
-  readonly precision?: 'fp16' | 'fp32' | 'tf32' | undefined;
+  readonly precision?: Precision | 'tf32' | undefined;
+  /** With precision int8; see `OpenOptions`. */
+  readonly calibration?: string | Calibration | undefined;
   readonly threads?: number | undefined;
   /**
    * On Linux and on the CPU, gives all threads of this process but the JavaScript one a lower priority than the model has,

@@ -1,14 +1,7 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import {
-  type BuiltGraph,
-  type GraphEstimate,
-  type GraphSpec,
-  LOWERINGS,
-  type Lowering,
-  type Tap,
-} from '../graph-spec.js';
+import { type BuiltGraph, type GraphEstimate, type GraphSpec, LOWERINGS, type Tap } from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel } from '../onnx/writer.js';
@@ -31,6 +24,7 @@ import {
 import { countConvolutions, inferShapes } from './infer.js';
 import { Lowering2d } from './lowering-2d.js';
 import { Lowering3d } from './lowering-3d.js';
+import { LoweringInt8, type Ranges } from './lowering-int8.js';
 import { LoweringWinograd } from './lowering-winograd.js';
 import { network } from './network.js';
 import { Weights } from './weights.js';
@@ -53,6 +47,17 @@ export function buildGraph(model: Model, spec: GraphSpec, taps: readonly Tap[] =
 /** The estimate of a graph without its file: no weights are converted. Same defaults and errors as `buildGraph`. */
 export function estimateGraph(model: Model, spec: GraphSpec): GraphEstimate {
   return assemble(model, completeSpec(model, spec)).estimate;
+}
+
+/** The activations that int8 quantises, each with the values of the 2d lowering whose range it must cover. */
+export function quantisedActivations(model: WeightsModel): ReadonlyMap<string, readonly string[]> {
+  const { config } = model;
+  const b = new GraphBuilder();
+  // The same at every size and factor.
+  const geometry = { batch: 1, inputs: config.inputs, height: 64, width: 64 };
+  const lowering = new LoweringInt8(b, () => ({ min: 0, max: 1 }));
+  network(lowering, new Weights(model), lowering.window(rawFrames(b, geometry)), config.factor);
+  return lowering.quantised;
 }
 
 function assemble(
@@ -86,14 +91,27 @@ function assemble(
   };
 }
 
-function tap(b: GraphBuilder, { value: name, channels }: Tap): void {
+function tap(b: GraphBuilder, { value: name, channels, sample }: Tap): void {
   const value = b.values.find((candidate) => candidate.name === name);
   if (!value) throw new FlavrError('BAD_ARGUMENT', `The graph has no value ${name} that could be tapped.`);
   if (channels) {
     const shape = value.shape.with(1, channels.length);
     b.output(b.node('Gather', `${name}.channels`, [value, b.indices(channels)], shape, { axis: 1 }));
-  } else if (!b.outputs.includes(value)) b.output(value);
+  } else if (sample) b.output(sampled(b, value, sample));
+  else if (!b.outputs.includes(value)) b.output(value);
 }
+
+/** About `count` of the values, at equal distances that let every column come. */
+function sampled(b: GraphBuilder, value: Value, count: number): Value {
+  const length = elementCount(value.shape);
+  let step = Math.ceil(length / count);
+  while (commonDivisor(step, value.shape.at(-1)!) > 1) step++;
+  const flat = b.reshape(`${value.name}.flat`, value, [length]);
+  const range = [0, length, 0, step].map((number) => b.indices([number]));
+  return b.node('Slice', `${value.name}.sample`, [flat, ...range], [Math.ceil(length / step)]);
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
 
 /** The frames of the gap, unclamped, [B, k-1, 3, H', W'] in float32; and what making them takes. */
 interface Body {
@@ -114,7 +132,7 @@ function fromWeights(b: GraphBuilder, model: WeightsModel, spec: Required<GraphS
   const weights = new Weights(model);
   const mean = clipMean(b, frames);
   const window = centred(b, frames, mean, computeType(spec.precision));
-  const output = lower(spec.lowering, b, weights, window, spec.factor);
+  const output = lower(spec, b, weights, window);
   const unit = addResidual(b, output, config.residual, frames, mean);
 
   const cost = new CostCount();
@@ -150,14 +168,32 @@ function fromGraph(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>
   return { unit, parameters, cost: countConvolutions(graph, shapes), embedded };
 }
 
-function lower(lowering: Lowering, b: GraphBuilder, weights: Weights, window: readonly Value[], factor: number): Value {
+function lower(
+  { lowering, precision, factor }: Required<GraphSpec>,
+  b: GraphBuilder,
+  weights: Weights,
+  window: readonly Value[],
+): Value {
   const { type } = window[0]!;
   if (lowering === '3d') {
     const ops = new Lowering3d(b, type);
     return network(ops, weights, ops.window(window), factor);
   }
-  const ops = lowering === '2d' ? new Lowering2d(b, type) : new LoweringWinograd(b, type);
+  const ops =
+    precision === 'int8'
+      ? new LoweringInt8(b, rangesOf(weights.model))
+      : lowering === '2d'
+        ? new Lowering2d(b, type)
+        : new LoweringWinograd(b, type);
   return network(ops, weights, ops.window(window), factor);
+}
+
+function rangesOf({ name, calibration }: WeightsModel): Ranges {
+  if (calibration) return (activation) => calibration.ranges.get(activation)!;
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `Precision int8 needs the ranges of ${name}'s activations, measured on frames like those that will come: make them with "flavr calibrate" and name the file as calibration (--calibration).`,
+  );
 }
 
 /** The parameters that training learns; a batch norm's running statistics are none. */
@@ -197,14 +233,17 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     factor: spec.factor ?? modelFactor(model),
     batch: spec.batch ?? 1,
     precision: spec.precision ?? 'fp32',
-    lowering: spec.lowering ?? '3d',
+    lowering: spec.lowering ?? (spec.precision === 'int8' ? '2d' : '3d'),
     form: spec.form ?? 'framed',
   } as const;
   if (!Number.isInteger(full.batch) || full.batch < 1) {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);
   }
-  oneOf('precision', full.precision, ['fp32', 'fp16']);
+  oneOf('precision', full.precision, ['fp32', 'fp16', 'int8']);
   oneOf('lowering', full.lowering, LOWERINGS);
+  if (full.precision === 'int8' && full.lowering === '3d') {
+    throw new FlavrError('BAD_ARGUMENT', `Precision int8 has the lowering 2d; got 3d.`);
+  }
   oneOf('form', full.form, ['raw', 'framed', 'ring', 'unrounded']);
   const m = modelFactor(model);
   if (!Number.isInteger(full.factor) || full.factor < 2 || m % full.factor !== 0) {
@@ -220,7 +259,7 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
       `The raw form does not pad: width and height must be multiples of 8; got ${width}x${height}. Pad the frames or use the framed form.`,
     );
   }
-  const lowering = full.lowering === 'winograd' && full.precision === 'fp16' ? '2d' : full.lowering;
+  const lowering = full.lowering === 'winograd' && full.precision !== 'fp32' ? '2d' : full.lowering;
   return { ...full, lowering };
 }
 

@@ -29,7 +29,7 @@ export const computeType = (precision: Precision): ElementType =>
 /** What a value of an embedded graph is called among the builder's own. An input left out stays so. */
 export const embeddedName = (name: string): string => (name === '' ? '' : `model/${name}`);
 
-const bytesOf = (array: Float32Array | Uint16Array | BigInt64Array): Uint8Array =>
+const bytesOf = (array: Float32Array | Uint16Array | BigInt64Array | Int8Array | Uint8Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /**
@@ -94,6 +94,11 @@ export class GraphBuilder {
    */
   weight(name: string, type: ElementType, shape: readonly number[], data: () => Float32Array): Value {
     return this.#initializer(name, type, shape, () => bytesOf(type === ElementType.float16 ? toHalf(data()) : data()));
+  }
+
+  /** A constant of bytes, signed or not. */
+  bytes(name: string, type: ElementType, shape: readonly number[], data: () => Uint8Array | Int8Array): Value {
+    return this.#initializer(name, type, shape, () => bytesOf(data()));
   }
 
   scalar(name: string, value: number, type: ElementType = ElementType.float32): Value {

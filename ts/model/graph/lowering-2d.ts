@@ -99,14 +99,19 @@ export class Lowering2d implements Lowering<Steps, Value> {
       steps: x.length * timeStride,
       taps: (t) => range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice })),
     });
-    const spreadShape = [batch, out, 2 * height + 2, 2 * width + 2];
-    return Array.from(phases, (step, t) => {
-      const spread = b.node('DepthToSpace', `${name}.spread.t${t}`, [step], spreadShape, { blocksize: 2 });
-      return b.crop(`${name}.t${t}`, spread, [
-        [2, 1, 2 * height + 1],
-        [3, 1, 2 * width + 1],
-      ]);
-    });
+    return Array.from(phases, (step, t) => this.spread(name, t, step));
+  }
+
+  /** The phases [B, 4C, H+1, W+1] that a deconvolution makes of one step, as that step, [B, C, 2H, 2W]. */
+  protected spread(name: string, t: number, phases: Value): Value {
+    const b = this.builder;
+    const [batch, channels, height, width] = phases.shape as [number, number, number, number];
+    const shape = [batch, channels / 4, 2 * height, 2 * width];
+    const spread = b.node('DepthToSpace', `${name}.spread.t${t}`, [phases], shape, { blocksize: 2 });
+    return b.crop(`${name}.t${t}`, spread, [
+      [2, 1, 2 * height - 1],
+      [3, 1, 2 * width - 1],
+    ]);
   }
 
   upsample(name: string, x: Steps, time: number): Steps {

@@ -24,10 +24,10 @@ const NORM_EPSILON = 1e-5;
 /** A model's tensors by layer, checked against the shapes that its configuration implies, batch norms folded. */
 export class Weights {
   readonly config: WeightsModel['config'];
-  readonly #model: WeightsModel;
+  readonly model: WeightsModel;
 
   constructor(model: WeightsModel) {
-    this.#model = model;
+    this.model = model;
     this.config = model.config;
   }
 
@@ -84,16 +84,16 @@ export class Weights {
   }
 
   #optional(name: string, shape: readonly number[]): Float32Array | undefined {
-    return this.#model.tensors.has(name) ? this.#tensor(name, shape) : undefined;
+    return this.model.tensors.has(name) ? this.#tensor(name, shape) : undefined;
   }
 
   #tensor(name: string, shape: readonly number[]): Float32Array {
-    const tensor = this.#model.tensors.get(name);
+    const tensor = this.model.tensors.get(name);
     if (tensor?.shape.join() === shape.join() && tensor.data.length === elementCount(shape)) return tensor.data;
     const found = tensor ? `found [${tensor.shape}]` : 'found none';
     throw new FlavrError(
       'CHECKPOINT_INVALID',
-      `The model ${this.#model.name} must have a tensor ${name} of shape [${shape}]; ${found}. Is its configuration right?`,
+      `The model ${this.model.name} must have a tensor ${name} of shape [${shape}]; ${found}. Is its configuration right?`,
     );
   }
 }
