@@ -156,6 +156,13 @@ for (const [what, words, message] of [
   });
 }
 
+test('a video that cannot be read is refused before anything is measured', async () => {
+  const { code, stdout, stderr } = await run('--vary', 'batch=1', '--video', 'gone.mp4');
+  assert.is(code, 1);
+  assert.match(stderr, /VIDEO_UNREADABLE: .*gone\.mp4/);
+  assert.is(stdout, '');
+});
+
 test('a page that exists is refused before anything is measured, and left as it was', async () => {
   writeFileSync(join(folder, 'kept.html'), 'mine');
   const { code, stderr } = await run('--html', 'kept.html', '--plots', 'new-plots');

@@ -56,6 +56,17 @@ test('on another machine, with another library or model, nothing is judged, and 
   }
 });
 
+test('the driver of a GPU that was not used, and a library that only draws, decide nothing', () => {
+  const { environment } = report();
+  const gpus = [{ name: 'G', computeCapability: '9.0', memoryGiB: 80 }];
+  const devices = { gpus, driver: '570.1', cuda: '12.8', libraries: { 'tensorrt-10': '10.15.1' } };
+  const libraries = { ...environment.libraries, sharp: '0.35.5' };
+  const after = report({ devices, environment: { ...environment, libraries } });
+  assert.equal(compareReports(report(), after).differences, []);
+  const onGpu = (driver: string) => report({ backend: 'tensorrt', devices: { ...devices, driver } });
+  assert.equal(compareReports(onGpu('570.1'), onGpu('570.2')).differences, ['driver: 570.1, now 570.2']);
+});
+
 test('another version of flavr is what is compared', () => {
   const { environment } = report();
   const { differences } = compareReports(

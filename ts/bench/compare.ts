@@ -71,12 +71,16 @@ function whatDiffers(before: BenchReport, after: BenchReport): string[] {
     model: `${model.name} ${model.hash.slice(0, 12)}`,
     backend,
     ...environment.libraries,
-    GPU: devices?.gpus.map(({ name }) => name).join(', ') ?? 'none',
-    driver: devices?.driver ?? 'none',
-    ...devices?.libraries,
+    // It draws plots, and nothing of it is timed.
+    sharp: 'any',
+    ...(backend !== 'cpu' && {
+      ...(devices && { GPU: devices.gpus.map(({ name }) => name).join(', '), driver: devices.driver ?? 'unknown' }),
+      ...devices?.libraries,
+    }),
   });
   const [old, now] = [facts(before), facts(after)];
+  const value = (side: Record<string, string>, name: string) => side[name] ?? 'none';
   return [...new Set([...Object.keys(old), ...Object.keys(now)])]
-    .filter((name) => old[name] !== now[name])
-    .map((name) => `${name}: ${old[name] ?? 'none'}, now ${now[name] ?? 'none'}`);
+    .filter((name) => value(old, name) !== value(now, name))
+    .map((name) => `${name}: ${value(old, name)}, now ${value(now, name)}`);
 }

@@ -1,4 +1,5 @@
 import type { Backend, Lane, Session, Slot } from '../backends/backend.js';
+import { FlavrError } from '../errors.js';
 import { frameBytes, frameFormat } from '../frame.js';
 import { type Model, modelInputs } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
@@ -71,6 +72,20 @@ export async function measurePoint(point: Point, options: MeasureOptions): Promi
   } finally {
     watch.stop();
     await session.dispose();
+  }
+}
+
+/** The same, or why this machine cannot run the point: a sweep goes on without it. */
+export async function tryPoint(
+  point: Point,
+  options: MeasureOptions,
+): Promise<{ result: Measurement } | { problem: string }> {
+  try {
+    return { result: await measurePoint(point, options) };
+  } catch (error) {
+    const expected = error instanceof FlavrError && ['OUT_OF_MEMORY', 'ENGINE_BUILD_FAILED'].includes(error.code);
+    if (expected) return { problem: error.message };
+    throw error;
   }
 }
 

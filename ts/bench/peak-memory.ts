@@ -13,7 +13,7 @@ export interface PeakMemory {
  * not measured, and said to be so.
  */
 export class PeakMemoryWatch {
-  readonly #children = new Map<string, number>();
+  #mostOfChildren = 0;
   readonly #timer: NodeJS.Timeout;
   readonly #known: boolean;
 
@@ -28,15 +28,14 @@ export class PeakMemoryWatch {
     this.#look();
     const ownBytes = peakOf('self');
     if (!this.#known || ownBytes === undefined) return undefined;
-    return { ownBytes, modelBytes: [...this.#children.values()].reduce((sum, bytes) => sum + bytes, 0) };
+    return { ownBytes, modelBytes: this.#mostOfChildren };
   }
 
   #look(): void {
     if (!this.#known) return;
-    for (const child of childrenOf(process.pid)) {
-      const bytes = peakOf(child);
-      if (bytes !== undefined) this.#children.set(child, bytes);
-    }
+    // Sessions that follow one another are never there together.
+    const bytes = childrenOf(process.pid).reduce((sum, child) => sum + (peakOf(child) ?? 0), 0);
+    this.#mostOfChildren = Math.max(this.#mostOfChildren, bytes);
   }
 }
 

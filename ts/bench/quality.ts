@@ -7,7 +7,8 @@ import { modelMethodOn } from '../evaluate/model-method.js';
 import type { BytePicture } from '../evaluate/prepare.js';
 import { type EvaluationProgress, evaluateMethods, type Report, type SetReport } from '../evaluate/report.js';
 import { modelInputs } from '../model/config.js';
-import { type MeasureOptions, measurePoint } from './measure.js';
+import { openSource } from '../video/source.js';
+import { type MeasureOptions, tryPoint } from './measure.js';
 import type { Point } from './scenarios.js';
 import { repeat, summarizeTimes } from './timing.js';
 
@@ -30,7 +31,7 @@ export interface Quality {
   readonly k: number;
   readonly samples: number;
   readonly points: readonly QualityPoint[];
-  /** Methods of an evaluation whose time is not measured here. */
+  /** Methods whose time is not measured here, with the reason where it could not be. */
   readonly untimed: readonly string[];
 }
 
@@ -46,6 +47,14 @@ export interface QualityOptions {
 /** As many frames as make the start of a filter small beside its work. */
 const CLIP_FRAMES = 12;
 
+const isReport = (source: string): boolean => /\.json$/i.test(source);
+
+/** Refuses a source that `measureQuality` could not use, before time is spent on anything else. */
+export async function checkQualitySource(source: string): Promise<void> {
+  if (isReport(source)) await readEvaluation(source);
+  else await (await openSource(source)).close();
+}
+
 /**
  * Sets what each variant costs beside what it gives.
  * @param source a video, which is evaluated now; or the report that `flavr evaluate --json` wrote, whose data must still be
@@ -55,20 +64,25 @@ const CLIP_FRAMES = 12;
 export async function measureQuality(source: string, options: QualityOptions): Promise<Quality> {
   const { measuring, variants } = options;
   const { model } = measuring;
-  const set = /\.json$/i.test(source) ? await readEvaluation(source) : await evaluateNow(source, options);
+  const set = isReport(source) ? await readEvaluation(source) : await evaluateNow(source, options);
   const clip = await readClip(set, modelInputs(model));
   const { width, height } = clip[0]!;
   const k = set.factor;
-  const scores = new Map(set.methods.map(({ method, psnr }) => [method, psnr]));
+  const scores = new Map(
+    set.methods.map(({ method, psnr }) => [method, psnr] as const).filter(([, psnr]) => Number.isFinite(psnr)),
+  );
   const points: QualityPoint[] = [];
+  const failed: string[] = [];
   for (const variant of variants) {
     const { precision, lowering = '' } = variant;
-    // An evaluation that was run by itself names the model alone.
-    const psnr = scores.get(methodName(model.name, precision)) ?? scores.get(model.name);
-    if (psnr === undefined) continue;
-    const { window } = await measurePoint({ ...variant, width, height, k }, measuring);
     const name = `${model.name} ${precision} ${lowering}`.trimEnd();
-    points.push({ name, kind: 'model', psnr, msPerNewFrame: window.median / (k - 1) });
+    // An evaluation that was run before names the model alone, and had the precision that is asked for by itself.
+    const alone = precision === variants[0]!.precision ? scores.get(model.name) : undefined;
+    const psnr = scores.get(methodName(model.name, precision)) ?? alone;
+    if (psnr === undefined) continue;
+    const outcome = await tryPoint({ ...variant, width, height, k }, measuring);
+    if ('problem' in outcome) failed.push(`${name} (${outcome.problem})`);
+    else points.push({ name, kind: 'model', psnr, msPerNewFrame: outcome.result.window.median / (k - 1) });
   }
   for (const rival of [blend, await minterpolate()]) {
     const psnr = scores.get(rival.name);
@@ -84,7 +98,7 @@ export async function measureQuality(source: string, options: QualityOptions): P
     protocol: set.measurement.title,
     psnr: set.measurement.psnr,
     ...{ data: set.data, width, height, k, samples: set.samples, points },
-    untimed: [...scores.keys()].filter((name) => !timed.includes(name)),
+    untimed: [...[...scores.keys()].filter((name) => !timed.includes(name)), ...failed],
   };
 }
 
@@ -124,8 +138,8 @@ async function readEvaluation(path: string): Promise<SetReport> {
     const { sets } = JSON.parse(await readFile(path, 'utf8')) as Report;
     const [{ measurement, data, factor, methods, samples }] = sets as [SetReport];
     const words = [measurement.name, measurement.title, measurement.psnr, data, ...methods.map(({ method }) => method)];
-    const figures = [factor, samples, ...methods.map(({ psnr }) => psnr)];
-    if (words.every((word) => typeof word === 'string') && figures.every(Number.isFinite)) return sets[0]!;
+    const named = words.every((word) => typeof word === 'string');
+    if (named && Number.isInteger(factor) && Number.isInteger(samples)) return sets[0]!;
   } catch (error) {
     throw asFlavrError(error, 'BAD_ARGUMENT', `--quality ${path} is no report of flavr evaluate --json`);
   }

@@ -60,17 +60,27 @@ export interface ReportedTime {
 }
 
 /** Every time of a report that another run can be held against. */
-export function reportedTimes({ sweeps, startUp, video }: BenchReport): ReportedTime[] {
+export function reportedTimes({ sweeps, startUp, video, base }: BenchReport): ReportedTime[] {
   return [
     ...sweeps.flatMap((sweep) =>
       measured(sweep).map(({ value, result: { point, window } }) => {
         return { name: `${sweep.axis} ${value}`, key: JSON.stringify([sweep.axis, point]), timing: window };
       }),
     ),
-    ...(startUp ? [{ name: 'start to first new frame', key: 'first-frame', timing: startUp.firstFrame }] : []),
-    ...(startUp?.command ? [{ name: 'whole command', key: 'command', timing: startUp.command }] : []),
+    ...(startUp
+      ? [{ name: 'start to first new frame', key: JSON.stringify(['first-frame', base]), timing: startUp.firstFrame }]
+      : []),
+    ...(startUp?.command
+      ? [{ name: 'whole command', key: JSON.stringify(['command', base]), timing: startUp.command }]
+      : []),
     ...(video
-      ? [{ name: `${video.file}, per frame`, key: JSON.stringify(['video', video.file, video.k]), timing: video.frame }]
+      ? [
+          {
+            name: `${video.file}, per frame`,
+            key: JSON.stringify(['video', video.file, video.k, base.precision, base.threads]),
+            timing: video.frame,
+          },
+        ]
       : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Table } from '../report/table.js';
 import type { BenchComparison } from './compare.js';
 import type { EngineBuild } from './engine-builds.js';
@@ -169,7 +170,7 @@ export function qualityTable({ points, psnr }: Quality): Table {
 }
 
 export const qualityText = ({ data, width, height, k, samples, protocol, untimed }: Quality): string[] => [
-  `${protocol}: ${data}, ${width}x${height}, k = ${k}, ${samples} samples.`,
+  `${protocol}: ${basename(data)}, ${width}x${height}, k = ${k}, ${samples} samples.`,
   ...(untimed.length > 0 ? [`Evaluated, but not timed here: ${untimed.join(', ')}.`] : []),
 ];
 

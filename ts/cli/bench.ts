@@ -6,9 +6,9 @@ import { selectBackend } from '../backends/select.js';
 import { compareReports } from '../bench/compare.js';
 import { measureEngineBuilds } from '../bench/engine-builds.js';
 import { readDevices, readEnvironment } from '../bench/environment.js';
-import { type MeasureOptions, measurePoint } from '../bench/measure.js';
+import { type MeasureOptions, tryPoint } from '../bench/measure.js';
 import { type Section, sections } from '../bench/page.js';
-import { measureQuality } from '../bench/quality.js';
+import { checkQualitySource, measureQuality } from '../bench/quality.js';
 import { measureReferenceRate } from '../bench/reference-rate.js';
 import { type BenchReport, type PointResult, parseReport } from '../bench/report.js';
 import { AXES, asRun, type Point, parseSweeps, type Sweep } from '../bench/scenarios.js';
@@ -25,6 +25,7 @@ import { type Model, modelFactor } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
 import { LOWERINGS } from '../model/graph-spec.js';
 import { columns } from '../report/table.js';
+import { openSource } from '../video/source.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
 import { RUN_OPTIONS, readRunOptions } from './run-options.js';
@@ -137,6 +138,8 @@ async function readJob({ options, signal }: Context): Promise<Job> {
     throw new FlavrError('BAD_ARGUMENT', '--start-up and --quality are for a trained model, not for --untrained.');
   }
   integerOption('--limit', options.limit, 1, 1_000_000);
+  if (options.video !== undefined) await (await openSource(options.video, { signal })).close();
+  if (options.quality !== undefined) await checkQualitySource(options.quality);
   const { backend } = await selectBackend(asked.backend ?? 'auto');
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
@@ -217,7 +220,7 @@ async function measure(
       const { threads } = point;
       if (threads !== undefined) referenceRates[threads] ??= await measureReferenceRate(threads, signal);
       const referenceRate = threads === undefined ? undefined : referenceRates[threads];
-      const outcome = await settle(measurePoint(point, { ...measuring, model: modelFor(point.k), referenceRate }));
+      const outcome = await tryPoint(point, { ...measuring, model: modelFor(point.k), referenceRate });
       results.push({ value, point, ...outcome });
     }
     add({ referenceRates, sweeps: [...report.sweeps, { axis, points: results }] });
@@ -246,17 +249,6 @@ async function measure(
     });
   }
   return report;
-}
-
-/** A point that this machine has no room for is reported, and the others go on. */
-async function settle<T>(work: Promise<T>): Promise<{ result: T } | { problem: string }> {
-  try {
-    return { result: await work };
-  } catch (error) {
-    const expected = error instanceof FlavrError && ['OUT_OF_MEMORY', 'ENGINE_BUILD_FAILED'].includes(error.code);
-    if (expected) return { problem: error.message };
-    throw error;
-  }
 }
 
 /** Of points with one precision and lowering, the first. */
