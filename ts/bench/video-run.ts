@@ -67,13 +67,13 @@ export function summarizeRounds(
   peak: PeakMemory | undefined,
 ): VideoRun {
   const sorted = rounds.toSorted((a, b) => a.timings.totalMs - b.timings.totalMs);
-  const { width, height, framesIn, framesOut, windows, timings, seconds } = sorted[(sorted.length - 1) >> 1]!;
+  const { width, height, framesIn, framesOut, windows, timings } = sorted[(sorted.length - 1) >> 1]!;
   const frame = summarizeTimes(sorted.map((round) => round.timings.totalMs / framesOut));
   return {
     file: basename(path),
     ...{ width, height, k, framesIn, framesOut, windows, frame },
     framesPerSecond: 1000 / frame.median,
-    framesPerSecondWithStart: framesOut / seconds,
+    framesPerSecondWithStart: framesOut / summarizeTimes(rounds.map(({ seconds }) => seconds)).median,
     timings,
     peak,
   };
