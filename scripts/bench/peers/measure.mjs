@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { summarizeTimes } from '../../../dist/bench/timing.js';
 
 /**
@@ -21,6 +22,8 @@ import { summarizeTimes } from '../../../dist/bench/timing.js';
 const MOST_DIFFERENCE = 1e-4;
 // Half a step of 8 bits.
 const ROUNDING = 0.5 / 255;
+// Threads of the one that ran before may go on spinning for a fifth of a second.
+const REST_MS = 300;
 // Eight bits of mantissa leave more than this of any sensible network; other weights do not.
 const LEAST_PSNR = 40;
 
@@ -47,6 +50,7 @@ export async function measurePeers(peers, { runs, warmup = 1, note = () => {} })
       note(round < 0 ? 'warming up' : `round ${round + 1} of ${runs}`);
       for (let i = 0; i < timed.length; i++) {
         const row = timed[(i + round + warmup) % timed.length];
+        await setTimeout(REST_MS);
         const ms = await row.runner.run();
         if (round >= 0) row.times.push(ms);
       }
