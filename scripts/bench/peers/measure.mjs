@@ -22,7 +22,7 @@ import { summarizeTimes } from '../../../dist/bench/timing.js';
 const MOST_DIFFERENCE = 1e-4;
 // Half a step of 8 bits.
 const ROUNDING = 0.5 / 255;
-// Threads of the one that ran before may go on spinning for a fifth of a second.
+// Threads of the one that ran before may go on spinning for a while.
 const REST_MS = 300;
 // Eight bits of mantissa leave more than this of any sensible network; other weights do not.
 const LEAST_PSNR = 40;
