@@ -225,6 +225,24 @@ test('a source may be closed while it is being read, twice, and unread', async (
   await (await openSource(path)).close();
 });
 
+test('frames lie in the memory that is given for them, the first one excepted', async () => {
+  const source = await openSource(await makeVideo(at('memory.mp4'), { frames: 4 }));
+  const given: Uint8Array[] = [];
+  const allocate = () => {
+    given.push(new Uint8Array(64 * 48 * 3));
+    return given.at(-1)!;
+  };
+  const frames = [];
+  for await (const { data } of source.frames(allocate)) frames.push(data);
+  await source.close();
+  assert.is(given.length, 3);
+  assert.ok(given.every((memory, index) => memory === frames[index + 1]));
+  assert.equal(
+    frames.map(([red]) => red),
+    [0, 1, 2, 3].map((index) => greyOf(60 + 4 * index)),
+  );
+});
+
 test('frames are decoded ahead by a few only', async () => {
   const path = await makeVideo(at('ahead.mp4'), { frames: 200, width: 640, height: 480 });
   const source = await openSource(path);

@@ -108,7 +108,7 @@ export class ImageFolder implements RawVideo {
       if (this.#closed) throw new FlavrError('DISPOSED', `${file} was closed while it was being read.`);
       const pixels = await this.#options.clock.time('decode', () => this.#decode(file, alpha));
       yield {
-        ...(alpha ? splitAlpha(pixels) : { data: this.#place(pixels), alpha: undefined }),
+        ...(alpha ? splitAlpha(pixels, this.allocate()) : { data: this.#place(pixels), alpha: undefined }),
         time: undefined,
         duration: undefined,
       };

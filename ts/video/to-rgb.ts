@@ -40,8 +40,8 @@ export class RgbConverter {
     }
     const { width, height } = this.#info;
     const packed = this.#steps.at(-1)!;
-    if (this.#alpha) return splitAlpha(packed.copyTo(new Uint8Array(width * height * 4)));
-    return { data: packed.copyTo(allocate()), alpha: undefined };
+    if (!this.#alpha) return { data: packed.copyTo(allocate()), alpha: undefined };
+    return splitAlpha(packed.copyTo(new Uint8Array(width * height * 4)), allocate());
   }
 
   #failure(): string {
@@ -100,10 +100,9 @@ class Step {
   }
 }
 
-/** rgba as rgb24 and a plane of alpha. */
-export function splitAlpha(rgba: Uint8Array): { data: Uint8Array; alpha: Uint8Array } {
+/** rgba as rgb24, put into `data`, and a plane of alpha. */
+export function splitAlpha(rgba: Uint8Array, data: Uint8Array): { data: Uint8Array; alpha: Uint8Array } {
   const pixels = rgba.length / 4;
-  const data = new Uint8Array(pixels * 3);
   const alpha = new Uint8Array(pixels);
   for (let pixel = 0, from = 0, to = 0; pixel < pixels; pixel++, from += 4, to += 3) {
     data[to] = rgba[from]!;
