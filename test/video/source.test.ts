@@ -232,7 +232,7 @@ test('frames lie in the memory that is given for them, the first one excepted', 
     given.push(new Uint8Array(64 * 48 * 3));
     return given.at(-1)!;
   };
-  const frames = [];
+  const frames: Uint8Array[] = [];
   for await (const { data } of source.frames(allocate)) frames.push(data);
   await source.close();
   assert.is(given.length, 3);

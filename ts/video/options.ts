@@ -27,7 +27,7 @@ export interface InterpolateVideoOptions {
   readonly calibration?: string | Calibration | undefined;
   readonly threads?: number | undefined;
   /**
-   * On Linux and on the CPU, gives all threads of this process but the JavaScript one a lower priority than the model has,
+   * On Linux and on the CPU, gives all threads of this process but the JavaScript one the lowest priority, behind the model's,
    * for good: decoding and encoding then hardly slow the model down. For programs that do nothing else, as the command
    * line does; default false.
    */

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { constants, getPriority, setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 
 /**
  * Puts every thread of this program but the JavaScript one, so those that decode, convert and encode, behind the process
@@ -10,14 +10,12 @@ import { constants, getPriority, setPriority } from 'node:os';
  */
 export function yieldToModel(): void {
   if (process.platform !== 'linux') return;
-  const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority;
-  // The model's process has that of the first thread, which started it.
-  const priority = Math.min(getPriority(process.pid) + PRIORITY_BELOW_NORMAL, PRIORITY_LOW);
   for (const thread of readdirSync('/proc/self/task').map(Number)) {
     // The first thread, which has the number of the process, also hands the model its frames.
     if (thread === process.pid) continue;
     try {
-      setPriority(thread, priority);
+      // The lowest: what they need in all is so little that any higher one would give it to them at once.
+      setPriority(thread, constants.priority.PRIORITY_LOW);
     } catch {
       // It ended meanwhile.
     }
