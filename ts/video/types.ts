@@ -77,7 +77,7 @@ export interface VideoSource {
   readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
   /**
    * May be called once.
-   * @param allocate where frames are put (the first one excepted, which was read before). Default: each in an ArrayBuffer of its own.
+   * @param allocate where frames are put that were not read before, to open the source. Default: each in an ArrayBuffer of its own.
    */
   frames(allocate?: AllocateFrame): AsyncIterable<SourceFrame>;
   close(): Promise<void>;
