@@ -35,6 +35,17 @@ test('the 2d lowering has tensors of one step and counts the same operations', (
   assert.ok(two!.largestTensor < three!.largestTensor);
 });
 
+test('the winograd lowering counts the same operations and at most doubles the weights', () => {
+  const model = ruleModel(64);
+  const [direct, winograd] = (['2d', 'winograd'] as const).map((lowering) =>
+    estimateGraph(model, { width: 128, height: 64, lowering }),
+  );
+  assert.is(winograd!.usefulFlops, direct!.usefulFlops);
+  assert.is(winograd!.paperFlops, direct!.paperFlops);
+  const growth = winograd!.weightBytes / direct!.weightBytes;
+  assert.ok(growth > 1.9 && growth <= 2, `weights grow ${growth} times`);
+});
+
 test('the estimate alone is that of the built graph', () => {
   const spec = { width: 37, height: 19, precision: 'fp16', lowering: '2d' } as const;
   assert.equal(estimateGraph(ruleModel(2), spec), buildGraph(ruleModel(2), spec).estimate);

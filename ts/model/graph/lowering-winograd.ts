@@ -6,7 +6,8 @@ import type { Affine } from './weights.js';
 /** Output steps that are made together. */
 const TILE = 4;
 
-// Channels of a block in the layout in which CPU runtimes convolve; other widths would leave it at each sum of steps.
+// Channels of a block in the layout in which ONNX Runtime convolves (16 with AVX-512, fewer elsewhere); other widths would
+// leave it at each sum of steps. From the first block on the algorithm pays.
 const BLOCK = 16;
 
 /**
@@ -25,8 +26,8 @@ const KERNELS = [
 /**
  * The 2d lowering with Winograd's algorithm F(4, 3) along time: where a kernel of three slices meets four steps and what is
  * beside them, six convolutions of sums of the steps take the place of twelve (ten, of a window that ends there). It is
- * exact but for rounding, of which it has about three times the direct form's: the factors of steps are small whole numbers
- * and quarters, and the kernels' are computed in double precision.
+ * exact but for rounding, of which a layer has about three times the direct form's (and the network's output no more than
+ * before): the factors of steps are small whole numbers and quarters, and the kernels' are computed in double precision.
  *
  * Made for ONNX Runtime on the CPU, which keeps activations in blocks of channels from one convolution to the next, adds
  * and clips within a convolution, and leaves the blocks for any other product or difference. A step times a number is
