@@ -25,7 +25,7 @@ export function estimateCpuMemory(model: Model, { bytes, spec, estimate }: Built
   return {
     // Weights stand in the graph's file, in the session, and once more in the order that its kernels want; a quarter more
     // is what opening was seen to take for a while.
-    fixed: PROCESS + bytes.length + 2.25 * estimate.weightBytes,
+    fixed: PROCESS + bytes.length + Math.ceil(2.25 * estimate.weightBytes),
     perFrameSize: scale * estimate.peakActivationBytes,
   };
 }
