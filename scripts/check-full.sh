@@ -16,6 +16,9 @@ part npm run --silent build
 part node scripts/lint-native.mjs
 part node scripts/test-native.mjs
 part node scripts/bench/lowering.mjs
+part node scripts/bench/peers.mjs 128 256 --python "${FLAVR_PYTHON:-.venv/bin/python}"
+part node scripts/bench/video-path.mjs
+part node scripts/bench/int8.mjs
 part node --expose-gc scripts/bench/event-loop.mjs
 part node scripts/bench/clip-length.mjs
 part node --expose-gc scripts/bench/pipeline.mjs
