@@ -51,6 +51,26 @@ def test_deeper_network_computes_the_same_and_keeps_its_metadata(tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize("options", [[], ["--stages", "4", "12", "16", "40", "--blocks", "2", "3", "2", "2"]])
+def test_wider_network_computes_the_same_and_learns_with_all_it_has(tmp_path: Path, options: list[str]) -> None:
+    source = model_file(tmp_path / "a.safetensors")
+    widths = ["--stem", "6", "--decoder", "16", "10", "6", "4", "8", "--fuse", "6"]
+    small, large = build(*weights.read(source)).eval(), grown(source, tmp_path / "b.safetensors", *widths, *options)
+    assert (large.config.stem, large.config.decoder, large.config.fuse) == (6, (16, 10, 6, 4, 8), 6)
+    frames = torch.rand(1, 3, 4, 16, 24)
+    with torch.inference_mode():
+        assert torch.allclose(small(frames), large(frames), atol=1e-6)
+    large(frames).square().mean().backward()
+    fuse = large.get_parameter("feature_fuse.conv.0.weight").grad[:4].unflatten(1, (4, 8))
+    assert (fuse[:, :, 4:] != 0).all(), "what is new has a gradient where the old outputs read it"
+
+
+def test_channels_cannot_be_taken_away(tmp_path: Path) -> None:
+    source = model_file(tmp_path / "a.safetensors")
+    with pytest.raises(subprocess.CalledProcessError):
+        grown(source, tmp_path / "b.safetensors", "--fuse", "2")
+
+
 def test_larger_factor_starts_from_the_old_outputs_over_their_own_blends(tmp_path: Path) -> None:
     source = model_file(tmp_path / "a.safetensors")
     small, large = build(*weights.read(source)).eval(), grown(source, tmp_path / "b.safetensors", "--factor", "4")
