@@ -1,0 +1,126 @@
+"""A typical and a bad result of a model, cut out where most is wrong, for its card.
+
+    python pictures.py --model mini-2x.safetensors --data clips --split split.json --cache runs/cache \\
+        --clips again.mkv bbb-480p-30s.mp4 -o mini-2x.jpg
+
+Of the frames in the middle of each gap of the named clips, that whose gain over the linear blend is the median is
+typical, and that with the least PSNR is bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+
+import metrics
+import validate
+import weights
+from model import build, channels_last
+from splits import Split
+from validate import HeldOutClip, Method
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+CELL = 8  # errors are compared in squares of this many pixels
+
+
+@dataclass(frozen=True)
+class Result:
+    """The middle of one gap: what stands beside it in the picture, and how good it is."""
+
+    clip: str
+    images: dict[str, np.ndarray]
+    psnr: float
+    blend_psnr: float
+
+    @property
+    def gain(self) -> float:
+        return self.psnr - self.blend_psnr
+
+
+def results(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -> list[Result]:
+    """The middle frames of a clip's gaps, but for the two at its ends."""
+    found = []
+    middle = (k - 1) // 2
+    for window, truth in list(clip.gaps(k, inputs, gaps + 2))[1:-1]:
+        made, blended = method(window)[middle], validate.blend(k)(window)[middle]
+        half = len(window) // 2
+        images = {
+            "before": window[half - 1],
+            "truth": truth[middle],
+            "model": made,
+            "linear blend": blended,
+            "after": window[half],
+        }
+        found.append(Result(clip.name, images, metrics.psnr(made, truth[middle]), metrics.psnr(blended, truth[middle])))
+    return found
+
+
+def typical(found: Sequence[Result]) -> Result:
+    return sorted(found, key=lambda result: result.gain)[len(found) // 2]
+
+
+def bad(found: Sequence[Result]) -> Result:
+    return min(found, key=lambda result: result.psnr)
+
+
+def worst_box(made: np.ndarray, truth: np.ndarray, height: int, width: int) -> tuple[slice, slice]:
+    """The rows and columns, `height` by `width` or all there are, in which the squared error is largest."""
+    error = ((made.astype(np.float64) - truth) ** 2).sum(axis=2)
+    rows, columns = error.shape[0] // CELL, error.shape[1] // CELL
+    cells = error[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).sum(axis=(1, 3))
+    high, wide = min(height // CELL, rows), min(width // CELL, columns)
+    sums = np.pad(cells, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    boxes = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
+    return slice(top * CELL, (top + high) * CELL), slice(left * CELL, (left + wide) * CELL)
+
+
+def draw(rows: dict[str, Result], height: int, width: int, target: Path) -> None:
+    """One row for each result, every image at its own pixels."""
+    columns = list(next(iter(rows.values())).images)
+    size = (len(columns) * (width + 6) / 100, len(rows) * (height + 24) / 100)
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, dpi=100, squeeze=False, layout="compressed")
+    for line, (title, result) in zip(axes, rows.items(), strict=True):
+        box = worst_box(result.images["model"], result.images["truth"], height, width)
+        notes = {"before": f"{title}, {Path(result.clip).stem}: before"}
+        notes |= {"model": f"model, {result.psnr:.1f} dB", "linear blend": f"blend, {result.blend_psnr:.1f} dB"}
+        for place, name in zip(line, columns, strict=True):
+            place.imshow(result.images[name][box], interpolation="nearest")
+            place.set_title(notes.get(name, name), fontsize=8, pad=3)
+            place.set_axis_off()
+    figure.savefig(target, pil_kwargs={"quality": 90} if target.suffix == ".jpg" else None)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
+    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    parser.add_argument("--clips", nargs="+", required=True, help="ends of the paths of the clips to take")
+    parser.add_argument("--gaps", type=int, default=12, help="gaps looked at in each clip (default 12)")
+    parser.add_argument("--height", type=int, default=176, help="of a cut, in pixels (default 176)")
+    parser.add_argument("--width", type=int, default=224, help="of a cut, in pixels (default 224)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="a .jpg or .png")
+    args = parser.parse_args()
+    model = channels_last(build(*weights.read(args.model))).eval()
+    method, k, inputs = validate.network(model, torch.device("cpu")), model.config.factor, model.config.inputs
+    clips = validate.held_out_clips(args.data, Split.load(args.split), args.cache)
+    if unknown := [name for name in args.clips if not any(clip.name.endswith(name) for clip in clips)]:
+        parser.error(f"not among the held-out clips: {', '.join(unknown)}; they are {', '.join(c.name for c in clips)}")
+    chosen = [clip for clip in clips if clip.name.endswith(tuple(args.clips))]
+    found = [result for clip in chosen for result in results(method, clip, k, inputs, args.gaps)]
+    draw({"typical": typical(found), "bad": bad(found)}, args.height, args.width, args.output)
+
+
+if __name__ == "__main__":
+    main()
