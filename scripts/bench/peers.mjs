@@ -87,7 +87,9 @@ function publish(size) {
   const { dir, name: stem } = parse(values.markdown);
   const chart = `${stem}-${name}.svg`;
   writeFileSync(join(dir, chart), `${chartSize(size)}\n`);
-  const words = process.argv.slice(2).map((word) => (word.includes(' ') ? `'${word}'` : word));
+  // Where else the figures were written changes none of them.
+  const given = process.argv.slice(2).filter((word, i, all) => word !== '--json' && all[i - 1] !== '--json');
+  const words = given.map((word) => (word.includes(' ') ? `'${word}'` : word));
   const made = `Made on ${new Date().toISOString().slice(0, 10)} by \`node scripts/bench/peers.mjs ${words.join(' ')}\`.`;
   const text = existsSync(values.markdown) ? readFileSync(values.markdown, 'utf8') : '';
   const block = [`![Bars of the same figures](${chart})`, '', ...lines, '', made];
