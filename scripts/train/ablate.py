@@ -109,7 +109,8 @@ def arguments(row: str, seed: int, options: argparse.Namespace, folder: Path) ->
     if (folder / "last.pt").is_file():
         return [*common, "--resume"]
     fixed = {name: value for name, value in budget_of(options).items() if name != "gaps"}
-    fixed |= {"seed": seed, "schedule": "cosine", "residual": "blend", "validate-every": options.steps}
+    fixed |= {"seed": seed, "schedule": "cosine", "warmup": max(1, options.steps // 20), "residual": "blend"}
+    fixed["validate-every"] = options.steps
     words = [word for name, value in fixed.items() for word in (f"--{name}", str(value))]
     return [*common, "--data", *map(str, options.data), "--split", str(options.split), *words, *ROWS[row]]
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+BESIDE = (0, 0, 0, 0, 1, 1)  # F.pad's way to say: one time step before, one after
 SLOPE = 0.2  # of the decoder's and the head's LeakyReLU
 
 
@@ -81,6 +82,34 @@ CHOICES = {
 }
 
 
+def two_steps_learn(layer: nn.Conv3d | nn.ConvTranspose3d, x: Tensor) -> bool:
+    """Whether the layer's gradient on the CPU needs zeros beside two time steps.
+
+    In bfloat16, where a kernel of three slices meets exactly two steps, PyTorch's (2.15, oneDNN) gradient of the
+    weights takes in memory that nobody wrote: it is not finite, or finite and wrong.
+    """
+    return x.shape[2] == 2 and layer.kernel_size[0] == 3 and x.device.type == "cpu" and torch.is_grad_enabled()
+
+
+class Conv(nn.Conv3d):
+    """A convolution over time and space."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not two_steps_learn(self, x):
+            return super().forward(x)
+        padding = (0, *self.padding[1:])
+        return F.conv3d(F.pad(x, BESIDE), self.weight, self.bias, self.stride, padding)
+
+
+class UpConv(nn.ConvTranspose3d):
+    """A transposed convolution over time and space."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not two_steps_learn(self, x):
+            return super().forward(x)
+        return super().forward(F.pad(x, BESIDE))[:, :, 1:-1]
+
+
 class Gate(nn.Module):
     """Each channel times a sigmoid of all channels' means over time and space."""
 
@@ -109,9 +138,9 @@ class Block(nn.Module):
         time = 3 if config.encoder == "r3d" else 1
         shape = dict(kernel_size=(time, 3, 3), padding=(time // 2, 1, 1), bias=config.bias)
         self.conv1 = nn.Sequential(
-            nn.Conv3d(inner, outer, stride=stride, **shape), *norm(config, outer), nn.ReLU(inplace=True)
+            Conv(inner, outer, stride=stride, **shape), *norm(config, outer), nn.ReLU(inplace=True)
         )
-        self.conv2 = nn.Sequential(nn.Conv3d(outer, outer, **shape), *norm(config, outer))
+        self.conv2 = nn.Sequential(Conv(outer, outer, **shape), *norm(config, outer))
         self.fg = gate(config, outer)
         self.downsample = (
             nn.Sequential(nn.Conv3d(inner, outer, 1, stride=stride, bias=False), *norm(config, outer))
@@ -131,7 +160,7 @@ class Encoder(nn.Module):
         super().__init__()
         time = 3 if config.encoder == "r3d" else 1
         self.stem = nn.Sequential(
-            nn.Conv3d(3, config.stem, (time, 7, 7), (1, 2, 2), (time // 2, 3, 3), bias=config.bias),
+            Conv(3, config.stem, (time, 7, 7), (1, 2, 2), (time // 2, 3, 3), bias=config.bias),
             *norm(config, config.stem),
             nn.ReLU(inplace=True),
         )
@@ -159,7 +188,7 @@ class Same(nn.Module):
 
     def __init__(self, config: Config, inner: int, outer: int) -> None:
         super().__init__()
-        self.conv = nn.Sequential(nn.Conv3d(inner, outer, 3, padding=1), gate(config, outer), *norm(config, outer))
+        self.conv = nn.Sequential(Conv(inner, outer, 3, padding=1), gate(config, outer), *norm(config, outer))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x)
@@ -172,7 +201,7 @@ class Up(nn.Module):
         super().__init__()
         if config.upsampling == "transpose":
             kernel = (2 + time, 4, 4)  # 3 at stride 1, 4 at stride 2: both keep time * length with padding 1
-            up: list[nn.Module] = [nn.ConvTranspose3d(inner, outer, kernel, (time, 2, 2), 1)]
+            up: list[nn.Module] = [UpConv(inner, outer, kernel, (time, 2, 2), 1)]
         else:
             scale = (float(time), 2.0, 2.0)
             up = [nn.Upsample(scale_factor=scale, mode="trilinear", align_corners=False), nn.Conv3d(inner, outer, 1)]

@@ -99,6 +99,23 @@ def test_variant_gives_every_frame_of_the_gap_and_learns_in_every_weight(fields:
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
 
 
+@pytest.mark.parametrize("fields", [dict(inputs=2), dict(temporal="stride"), dict(temporal="pool")], ids=str)
+def test_gradients_in_bfloat16_are_those_of_float32_with_few_time_steps(fields: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    model = channels_last(Flavr(Config.of_width(16, bias=True, fuse_bias=True, **fields)))
+    frames = torch.rand(2, 3, model.config.inputs, 32, 32)
+
+    def gradients(half: bool) -> list[torch.Tensor]:
+        model.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            out = model(frames)
+        out.float().square().mean().backward()
+        return [weight.grad.clone() for weight in model.parameters()]
+
+    for (name, _), exact, half in zip(model.named_parameters(), gradients(False), gradients(True), strict=True):
+        assert (half - exact).norm() <= 0.1 * exact.norm() + 1e-4, name
+
+
 def test_zeroed_head_leaves_the_blend_weighted_by_instant() -> None:
     model = Flavr(Config.of_width(4, factor=4, residual="blend"))
     start_at_base(model)
