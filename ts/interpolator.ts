@@ -90,7 +90,8 @@ export class Interpolator {
     const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver !== undefined) {
       interpolator.#passedOver = passedOver;
-      const sentence = `flavr runs on the backend ${backend.name}: those before it cannot run here ("flavr doctor" says why).`;
+      const where = backend.name === 'cpu' ? 'the CPU: no GPU backend' : `${backend.name}: no backend before it`;
+      const sentence = `The model runs on ${where} can be used here ("flavr doctor" says why).`;
       if (options.onNotice) options.onNotice(sentence);
       else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
     }

@@ -45,6 +45,17 @@ async function refuses(words: string[], code: string, sentence: RegExp, exit = 1
 test('no such file', () =>
   refuses(['interpolate', 'nowhere.mp4', '-o', 'out.mp4'], 'VIDEO_UNREADABLE', /nowhere\.mp4/));
 
+for (const { name, sentence } of [
+  { name: '-', sentence: /pipes/ },
+  { name: 'https://example.org/clip.mp4', sentence: /local files/ },
+  { name: 'frames/%04d.png', sentence: /folder/ },
+]) {
+  test(`not a file but what elsewhere stands for one: ${name}`, () =>
+    refuses(['interpolate', name, '-o', 'out.mp4'], 'VIDEO_UNREADABLE', sentence));
+}
+
+test('a pipe to write to', () => refuses(['interpolate', SAMPLE, '-o', '-'], 'BAD_ARGUMENT', /pipes/, 2));
+
 test('a text file named .mp4', () => {
   file('notes.mp4', 'Dear diary,\n'.repeat(100));
   return refuses(['interpolate', 'notes.mp4', '-o', 'out.mp4'], 'VIDEO_UNREADABLE', /notes\.mp4/);
@@ -137,6 +148,11 @@ test('the output is the input, by whatever name', async () => {
 
 test('a folder that does not exist to write into', () =>
   refuses(['interpolate', SAMPLE, '-o', 'no/such/folder/out.mp4'], 'VIDEO_UNWRITABLE', /no\/such\/folder/));
+
+test('what cannot be written is found out before a model is made ready', async () => {
+  const { stderr } = await flavr(['interpolate', SAMPLE, '-o', 'no/such/folder/out.mp4'], { cwd: folder });
+  assert.not.match(stderr, /The model runs on/);
+});
 
 test('an extension no container has', () =>
   refuses(['interpolate', SAMPLE, '-o', 'out.xyz'], 'VIDEO_UNSUPPORTED', /xyz/));

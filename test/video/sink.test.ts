@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Rational, rational, toNumber } from '../../ts/rational.js';
+import { type Rational, rational, toNumber, ZERO } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
 import { openSource } from '../../ts/video/source.js';
 import { buildSource } from './build-source.js';
@@ -11,6 +11,7 @@ import {
   decodeVideo,
   demux,
   evenTimes,
+  picture,
   seconds,
   sinkOptions,
   toMilliseconds,
@@ -152,6 +153,43 @@ test('writes colour tags, sample aspect and rotation back', () =>
       assert.is(source.info.rotation, 90, extension);
       await source.close();
     }
+  }));
+
+for (const output of ['out.gif', 'out.ts', 'out.avi', 'frames']) {
+  test(`turns the pictures themselves where the output cannot say how to: ${output}`, () =>
+    withFolder(async (folder) => {
+      const info = videoInfo({ rotation: 90 });
+      const sink = await openSink(join(folder, output), sinkOptions({ info }));
+      assert.equal([sink.info.width, sink.info.height, sink.info.rotation], [48, 64, 0]);
+      // Dark above, bright below: turned clockwise, dark lies to the right.
+      const data = new Uint8Array(64 * 48 * 3).fill(220);
+      data.fill(30, 0, 64 * 24 * 3);
+      await sink.write({ data, alpha: undefined, time: ZERO, duration: rational(1, 25) });
+      await sink.finish();
+      const source = await openSource(join(folder, output), {});
+      assert.equal([source.info.width, source.info.height, source.info.rotation], [48, 64, 0]);
+      for await (const frame of source.frames()) {
+        const shade = (x: number, y: number) => (frame.data[(y * 48 + x) * 3]! < 128 ? 'dark' : 'bright');
+        assert.equal([shade(5, 5), shade(42, 5), shade(5, 58), shade(42, 58)], ['bright', 'dark', 'bright', 'dark']);
+      }
+      await source.close();
+    }));
+}
+
+test('turns transparency with the colours', () =>
+  withFolder(async (folder) => {
+    const info = videoInfo({ rotation: 270, alpha: true });
+    const sink = await openSink(join(folder, 'frames'), sinkOptions({ info }));
+    const alpha = new Uint8Array(64 * 48).fill(255);
+    alpha.fill(0, 0, 64 * 24);
+    await sink.write({ data: picture(info, 0), alpha, time: ZERO, duration: rational(1, 25) });
+    await sink.finish();
+    const source = await openSource(join(folder, 'frames'), {});
+    for await (const frame of source.frames()) {
+      // What was above lies to the left.
+      assert.equal([frame.alpha![0], frame.alpha![47], frame.alpha!.at(-1)], [0, 255, 255]);
+    }
+    await source.close();
   }));
 
 test('keeps a mirroring of the source, which degrees cannot tell', () =>

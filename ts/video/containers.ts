@@ -26,6 +26,8 @@ export interface Container {
   readonly clock: 'free' | 'rate' | 'centiseconds';
   /** The shortest time that players show a frame for, in ticks of that clock. */
   readonly shortestFrame: bigint;
+  /** Whether it can say how its pictures are to be turned. Where it cannot, they are turned before they are encoded. */
+  readonly rotation: boolean;
   /** Durations are stored as distances between decode times, so that the last packet in decode order ends the video. */
   readonly decodeDurations: boolean;
   /** Apple's players take HEVC under this tag only; FFmpeg's default is the other one that the standard allows. */
@@ -46,6 +48,7 @@ const MP4: Container = {
   cover: 'stream',
   clock: 'free',
   shortestFrame: 1n,
+  rotation: true,
   decodeDurations: true,
   hevcTag: 'hvc1',
 };
@@ -93,6 +96,7 @@ const MATROSKA: Container = {
   cover: 'attachment',
   clock: 'free',
   shortestFrame: 1n,
+  rotation: true,
   decodeDurations: false,
 };
 const MPEGTS: Container = {
@@ -107,6 +111,7 @@ const MPEGTS: Container = {
   cover: undefined,
   clock: 'free',
   shortestFrame: 1n,
+  rotation: false,
   decodeDurations: false,
 };
 
@@ -143,6 +148,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     cover: undefined,
     clock: 'rate',
     shortestFrame: 1n,
+    rotation: false,
     decodeDurations: false,
   },
   gif: {
@@ -158,6 +164,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     clock: 'centiseconds',
     // A delay of less than two hundredths is taken for a slow default.
     shortestFrame: 2n,
+    rotation: false,
     decodeDurations: false,
   },
 };
@@ -167,9 +174,13 @@ export const ALPHA_OUTPUTS = '.webm (VP9), .mkv (VP9), .mov (ProRes 4444), .gif,
 
 /**
  * The container that a file name's extension asks for; undefined for a folder of images.
- * @throws FlavrError `VIDEO_UNSUPPORTED` for an extension that is not in the table, naming those that are.
+ * @throws FlavrError `VIDEO_UNSUPPORTED` for an extension that is not in the table, naming those that are; `BAD_ARGUMENT`
+ * for "-", which elsewhere means a pipe.
  */
 export function outputContainer(path: string): Container | undefined {
+  if (path === '-') {
+    throw new FlavrError('BAD_ARGUMENT', 'flavr writes files, not pipes: name one (for a folder called "-", ./-).');
+  }
   const extension = extname(path).slice(1).toLowerCase();
   if (extension === '' || /[\\/]$/.test(path)) return undefined;
   if (Object.hasOwn(CONTAINERS, extension)) return CONTAINERS[extension];

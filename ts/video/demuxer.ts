@@ -40,6 +40,14 @@ export async function openFile(av: Av, path: string): Promise<OpenedFile> {
   }
 }
 
+/** Names that other programs would take and this one does not deserve more than "there is no such file". */
+function whyAbsent(path: string): string {
+  if (path === '-') return 'flavr reads files, not pipes';
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return 'flavr reads local files only; download it first';
+  if (/%\d*d|[*?]/.test(path)) return 'patterns are not expanded; name the folder that the images are in';
+  return 'there is no such file';
+}
+
 const unreadable = (path: string) => `${path} cannot be read as a video`;
 
 async function recognise(av: Av, path: string): Promise<InputFormat> {
@@ -58,7 +66,7 @@ async function recognise(av: Av, path: string): Promise<InputFormat> {
   } catch (error) {
     if (error instanceof FlavrError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : message;
+    const reason = code === 'ENOENT' ? whyAbsent(path) : code === 'EACCES' ? 'permission denied' : message;
     throw new FlavrError('VIDEO_UNREADABLE', `${path} cannot be opened: ${reason}.`, { cause: error });
   }
   if (head.length === 0) {

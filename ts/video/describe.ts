@@ -63,7 +63,7 @@ export function describeVideo(
     bitDepth,
     alpha,
     interlaced,
-    rotation: displayRotation(av, stream, frame),
+    ...displayTurn(av, stream, frame),
     sampleAspect: fromAvRational(stream.sampleAspectRatio) ?? fromAvRational(frame.sampleAspectRatio) ?? rational(1),
     color,
     codec: av.avGetCodecName(stream.codecpar.codecId) ?? decoder.name ?? 'unknown',
@@ -89,11 +89,13 @@ function streamDuration(av: Av, stream: Stream): Rational | undefined {
   return multiply(rational(stream.duration), timeBase);
 }
 
-/** The clockwise turn in degrees of the 3x3 matrix (16.16 fixed point) that says how to show the pictures. */
-function displayRotation(av: Av, stream: Stream, frame: AvFrame): number {
+/** What the 3x3 matrix (16.16 fixed point) says of how to show the pictures. */
+function displayTurn(av: Av, stream: Stream, frame: AvFrame): Pick<VideoInfo, 'rotation' | 'mirrored'> {
   const matrix =
     stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX) ?? frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX);
-  if (!matrix || matrix.length < 36) return 0;
-  const degrees = Math.round((Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI);
-  return (degrees + 360) % 360;
+  if (!matrix || matrix.length < 36) return { rotation: 0, mirrored: false };
+  const [a, b, c, d] = [0, 4, 12, 16].map((offset) => matrix.readInt32LE(offset)) as [number, number, number, number];
+  // A mirroring turns the first row around and leaves the second as it is.
+  const degrees = Math.round((Math.atan2(-c, d) * 180) / Math.PI);
+  return { rotation: (degrees + 360) % 360, mirrored: a * d < b * c };
 }

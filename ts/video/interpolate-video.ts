@@ -1,6 +1,10 @@
+import { readEngineHeader } from '../engine/file.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { Interpolator } from '../interpolator.js';
-import type { TimedFrame } from '../options.js';
+import { DEFAULT_MODEL } from '../model/bundled.js';
+import { requestedModel } from '../model/calibration.js';
+import { modelFactor } from '../model/config.js';
+import type { OpenOptions, TimedFrame } from '../options.js';
 import { add, multiply, type Rational, rational, ZERO } from '../rational.js';
 import { AlphaTrack } from './alpha.js';
 import { CutDetector } from './cuts.js';
@@ -48,6 +52,23 @@ export async function interpolateVideo(
   }
 }
 
+/** What makes the frames, as `Interpolator.open` takes it, and the factor of one of its passes. */
+interface Network {
+  readonly named: Pick<OpenOptions, 'model' | 'calibration' | 'engine'>;
+  readonly factor: number;
+}
+
+/** Reads a model, or no more of an engine than what says its factor. */
+async function requestedNetwork(options: InterpolateVideoOptions): Promise<Network> {
+  const { model = DEFAULT_MODEL, calibration, engine, precision } = options;
+  if (engine !== undefined) {
+    const { factor } = await readEngineHeader(engine);
+    return { named: { engine, model: options.model, calibration }, factor };
+  }
+  const loaded = await requestedModel({ model, calibration, precision });
+  return { named: { model: loaded }, factor: modelFactor(loaded) };
+}
+
 class Job {
   readonly #input: string;
   readonly #output: string;
@@ -70,7 +91,7 @@ class Job {
 
   async run(): Promise<VideoSummary> {
     const options = this.#options;
-    let steps = requestedSteps(options);
+    const requested = requestedSteps(options);
     const threshold = sceneThreshold(options);
     const reading = sourceOptions(options);
     for (const path of [this.#input, this.#output]) {
@@ -83,11 +104,12 @@ class Job {
     }
     const source = await openSource(this.#input, { ...reading, clock: this.#clocks.read });
     this.#source = source;
-    // Opening a model may take minutes, so everything else that can be refused is refused first where it can be.
-    if (!steps) steps = { k: (await this.#openInterpolator(undefined)).modelFactor, fps: undefined, slow: 1 };
+    // Making a model ready may take minutes, so everything else that can be refused is refused first.
+    const network = await requestedNetwork(options);
+    const steps = requested ?? { k: network.factor, fps: undefined, slow: 1 };
     const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
     this.#sink = sink;
-    const flavr = this.#flavr ?? (await this.#openInterpolator(steps.k));
+    const flavr = await this.#openInterpolator(network.named, steps.k);
     if (options.yieldToModel && flavr.backend === 'cpu') yieldToModel();
     const pumping = performance.now();
     const duration = await this.#pump(source, flavr, sink, { steps, threshold });
@@ -99,8 +121,8 @@ class Job {
     return {
       input: this.#input,
       output: this.#output,
-      width: source.info.width,
-      height: source.info.height,
+      width: sink.info.width,
+      height: sink.info.height,
       framesIn,
       framesOut,
       duration: multiply(duration, rational(steps.slow)),
@@ -147,10 +169,10 @@ class Job {
     return length;
   }
 
-  async #openInterpolator(k: number | undefined): Promise<Interpolator> {
-    const { model, engine, backend, device, precision, calibration, threads, signal, onPrepare } = this.#options;
+  async #openInterpolator(named: Network['named'], k: number | undefined): Promise<Interpolator> {
+    const { backend, device, precision, threads, signal, onPrepare } = this.#options;
     const { width, height } = this.#source!.info;
-    const run = { model, engine, backend, device, precision, calibration, threads };
+    const run = { ...named, backend, device, precision, threads };
     const onNotice = (sentence: string) => this.#warn(sentence);
     this.#flavr = await Interpolator.open({ ...run, width, height, k, signal, onProgress: onPrepare, onNotice });
     return this.#flavr;

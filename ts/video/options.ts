@@ -77,6 +77,7 @@ export interface VideoProgress {
 export interface VideoSummary {
   readonly input: string;
   readonly output: string;
+  /** Size of the output's pictures in pixels, as they are stored: before the rotation that the file states, if it does. */
   readonly width: number;
   readonly height: number;
   readonly framesIn: number;

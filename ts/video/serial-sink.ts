@@ -9,10 +9,10 @@ export type WrittenFrame = Parameters<VideoSink['write']>[0];
  */
 export abstract class SerialSink implements VideoSink {
   readonly path: string;
+  readonly info: VideoInfo;
   abstract readonly warnings: readonly string[];
   /** Fires when the work must stop: the caller's signal, or `abort`. */
   protected readonly signal: AbortSignal;
-  readonly #info: VideoInfo;
   readonly #stop: AbortController;
   #last: Promise<void> = Promise.resolve();
   #state: 'open' | 'finished' | 'failed' = 'open';
@@ -20,7 +20,7 @@ export abstract class SerialSink implements VideoSink {
 
   constructor(path: string, info: VideoInfo, stop: Stop) {
     this.path = path;
-    this.#info = info;
+    this.info = info;
     this.#stop = stop.controller;
     this.signal = stop.signal;
   }
@@ -78,7 +78,7 @@ export abstract class SerialSink implements VideoSink {
   }
 
   #check({ data, alpha }: WrittenFrame): void {
-    const { width, height } = this.#info;
+    const { width, height } = this.info;
     const pixels = width * height;
     if (data.byteLength !== pixels * 3) {
       throw new FlavrError(
@@ -86,7 +86,7 @@ export abstract class SerialSink implements VideoSink {
         `A frame must have ${pixels * 3} bytes (${width}x${height} rgb24); got ${data.byteLength}.`,
       );
     }
-    if (alpha && !this.#info.alpha) {
+    if (alpha && !this.info.alpha) {
       throw new FlavrError('BAD_FRAME', 'A frame with alpha came, but the sink was opened for frames without.');
     }
     if (alpha && alpha.byteLength !== pixels) {

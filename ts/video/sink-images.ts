@@ -64,7 +64,6 @@ class ImagesSink extends SerialSink {
   readonly #folder: OutputFolder;
   readonly #format: ImageFormat;
   readonly #quality: number | undefined;
-  readonly #info: SinkOptions['info'];
   readonly #clock: WriteClock;
   #count = 0;
 
@@ -81,12 +80,11 @@ class ImagesSink extends SerialSink {
     this.#folder = folder;
     this.#format = format;
     this.#quality = quality;
-    this.#info = options.info;
     this.#clock = options.clock ?? new StageClock();
   }
 
   protected async take({ data, alpha }: WrittenFrame): Promise<void> {
-    const { width, height } = this.#info;
+    const { width, height } = this.info;
     let image = this.#sharp(data, { raw: { width, height, channels: 3 } });
     if (alpha) image = image.joinChannel(Buffer.from(alpha), { raw: { width, height, channels: 1 } });
     this.#count += 1;

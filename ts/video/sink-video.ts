@@ -42,7 +42,13 @@ export async function openVideoSink(path: string, container: Container, options:
     const timeBase = chooseTimeBase(container, options, slow, source?.stream);
     const { info, frameRate, crf, encoderOptions, threads, clock = new StageClock() } = options;
     if (frameRate && compare(frameRate, highestRate(container, timeBase)) > 0) {
-      throw tooFast(path, container, timeBase, `${toNumber(frameRate)} are asked for`);
+      throw tooFast(
+        path,
+        container,
+        timeBase,
+        `${toNumber(frameRate)} are asked for`,
+        info.frameRate && divide(info.frameRate, slow),
+      );
     }
     const globalHeader = muxer.wantsGlobalHeader;
     const encoding = { info, codec, crf, options: encoderOptions, threads, frameRate, timeBase, globalHeader, clock };
@@ -217,11 +223,20 @@ function slowFactor({ slow, audio }: SinkOptions): Rational {
 const highestRate = ({ shortestFrame }: Container, timeBase: Rational): Rational =>
   divide(ONE, multiply(timeBase, rational(shortestFrame)));
 
-function tooFast(path: string, container: Container, timeBase: Rational, what: string): FlavrError {
-  const limit = toNumber(highestRate(container, timeBase));
+function tooFast(
+  path: string,
+  container: Container,
+  timeBase: Rational,
+  what: string,
+  /** The source's rate, as it is written. */
+  rate?: Rational,
+): FlavrError {
+  const highest = highestRate(container, timeBase);
+  const k = rate && Math.floor(toNumber(divide(highest, rate)));
+  const most = k ? ` (of this source, k can be at most ${k})` : '';
   return new FlavrError(
     'VIDEO_UNSUPPORTED',
-    `${path} can hold at most ${limit} frames per second; ${what}. Ask for a lower rate, or write to another format.`,
+    `${path} can hold at most ${toNumber(highest)} frames per second; ${what}. Ask for a lower rate${most}, or write to another format.`,
   );
 }
 
@@ -281,8 +296,9 @@ function tagVideo(
     stream.codecpar.codecTag = container.hevcTag;
   // The source's own matrix may hold a mirroring that degrees cannot tell.
   const matrix = source?.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX);
-  if (matrix || info.rotation % 360 !== 0) {
-    stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, matrix ?? displayMatrix(info.rotation));
+  if (container.rotation && (matrix || info.mirrored || info.rotation % 360 !== 0)) {
+    const turned = matrix ?? displayMatrix(info.rotation, info.mirrored);
+    stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, turned);
   }
   if (source) stream.disposition = source.disposition;
   // Without this entry, players do not look for the alpha that lies beside VP9.

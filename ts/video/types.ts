@@ -31,6 +31,8 @@ export interface VideoInfo {
   readonly interlaced: boolean;
   /** Clockwise display rotation in degrees as stored beside the stream. */
   readonly rotation: number;
+  /** Whether left and right are exchanged before the rotation. Default: no. */
+  readonly mirrored?: boolean | undefined;
   readonly sampleAspect: Rational;
   readonly color: ColorInfo;
   readonly codec: string;
@@ -120,6 +122,8 @@ export interface SinkOptions {
 /** A video being written, under a temporary name beside the final one until `finish`. */
 export interface VideoSink {
   readonly path: string;
+  /** What is written; of the source's, size and rotation may differ. */
+  readonly info: VideoInfo;
   readonly warnings: readonly string[];
   /** Takes frames in order of time; resolves when the next may come (back-pressure). The data may be reused after that. */
   write(frame: { data: Uint8Array; alpha: Uint8Array | undefined; time: Rational; duration: Rational }): Promise<void>;
