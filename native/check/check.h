@@ -53,7 +53,7 @@ class Check {
   // What windows 0, 1, … over the clip give without graphs; empty where that failed, which is told.
   std::optional<std::vector<Frames>> plainRuns(const Graph& graph, const Plan& plan, const Frames& clip,
                                                std::size_t windows);
-  void compareReplays(const Graph& graph, const Plan& plan, bool capturable);
+  void compareReplays(const Graph& graph, const Plan& plan);
   void compareLowerings();
   void soak(const Graph& graph, const Plan& plan);
   void measure(const Graph& graph, const Plan& plan);

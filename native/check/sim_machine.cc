@@ -26,6 +26,7 @@ class WrongContext final : public ExecutionContext {
   Status setActivationMemory(DeviceAddress address, std::size_t bytes) noexcept override {
     return right_->setActivationMemory(address, bytes);
   }
+  bool capturable(StreamHandle stream) const noexcept override { return right_->capturable(stream); }
   Status enqueue(const Bindings& bindings, StreamHandle stream) noexcept override {
     Bindings bound = bindings;
     if (wrong_.strikes()) std::swap(bound.inputs[0], bound.inputs[1]);
@@ -70,7 +71,7 @@ class SimMachine final : public Machine {
   Result<std::vector<std::byte>> build(const Graph& graph, std::vector<std::byte> /*model*/) noexcept override {
     const std::size_t stride = (graph.frameBytes() + 255) / 256 * 256;
     const auto plan = sim::writePlan(
-        {{graph.inputs, 1, graph.factor - 1, graph.frameBytes(), stride, 4096, true}, knob("FLAVR_SIM_COMPUTE_US")});
+        {{graph.inputs, 1, graph.factor - 1, graph.frameBytes(), stride, 4096}, true, knob("FLAVR_SIM_COMPUTE_US")});
     const auto* bytes = reinterpret_cast<const std::byte*>(plan.data());
     return std::vector<std::byte>(bytes, bytes + plan.size());
   }

@@ -25,6 +25,10 @@ class TensorRtContext final : public ExecutionContext {
     return {};
   }
 
+  bool capturable(StreamHandle stream) const noexcept override {
+    return context_->capturable(reinterpret_cast<void*>(stream));
+  }
+
   Status enqueue(const Bindings& bindings, StreamHandle stream) noexcept override {
     bool bound = bindings.inputs.size() == inputNames_.size();
     for (std::size_t i = 0; bound && i < inputNames_.size(); i++) {

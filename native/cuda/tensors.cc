@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -19,7 +20,7 @@ std::string describe(const TensorInfo& tensor) {
   for (int32_t i = 0; i < tensor.rank; i++) {
     text += (i == 0 ? "" : ",") + std::to_string(tensor.dimensions[i]);
   }
-  return text + "]";
+  return text + (tensor.linear ? "]" : "] in a format of TensorRT's own");
 }
 
 Error differs(const std::string& name, const std::string& expected, const std::string& found) {
@@ -29,7 +30,7 @@ Error differs(const std::string& name, const std::string& expected, const std::s
 
 using Tensors = std::map<std::string, TensorInfo>;
 
-// The tensor, if it is there with this direction, type and rank and no open dimension.
+// The tensor, if it is there, linear, with this direction, type and rank and no open dimension.
 const TensorInfo* find(const Tensors& tensors, const std::string& name, bool isInput, TensorType type, int32_t rank) {
   const auto entry = tensors.find(name);
   if (entry == tensors.end()) return nullptr;
@@ -37,7 +38,8 @@ const TensorInfo* find(const Tensors& tensors, const std::string& name, bool isI
   for (int32_t i = 0; i < tensor.rank; i++) {
     if (tensor.dimensions[i] <= 0) return nullptr;
   }
-  return tensor.isInput == isInput && tensor.type == type && tensor.rank == rank ? &tensor : nullptr;
+  const bool fits = tensor.isInput == isInput && tensor.type == type && tensor.rank == rank && tensor.linear;
+  return fits ? &tensor : nullptr;
 }
 
 std::string found(const Tensors& tensors, const std::string& name) {
@@ -69,8 +71,7 @@ Result<NetworkShape> checkTensors(const family::LoadedEngine& engine) noexcept {
   shape.frameStride = (shape.frameBytes + kAddressAlignment - 1) / kAddressAlignment * kAddressAlignment;
   shape.inputs = tensors.size() - 2;
   shape.activationBytes = engine.activationBytes();
-  shape.capturable = !engine.replaysGraphs();
-  for (std::size_t i = 0; i < shape.inputs; i++) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(shape.inputs, 1); i++) {
     const std::string name = "frame" + std::to_string(i);
     const TensorInfo* framed = find(tensors, name, true, TensorType::kUint8, 4);
     const TensorInfo* ring = find(tensors, name, true, TensorType::kUint8, 2);

@@ -35,6 +35,7 @@ void GraphCache::remember(const ExecutionContext& context, const Bindings& bindi
 }
 
 Status GraphCache::capture(ExecutionContext& context, Entry& entry, StreamHandle stream) noexcept {
+  if (!context.capturable(stream)) return Error{Code::kInferenceFailed, "The engine cannot be captured into a graph."};
   FLAVR_TRY(device_->beginCapture(stream));
   auto enqueued = context.enqueue(entry.bindings, stream);
   Graph graph;

@@ -30,7 +30,7 @@ MemoryPlan planMemory(const SessionOptions& options, const NetworkShape& shape) 
   plan.gather = options.batch > 1 ? shape.inputs * options.batch * shape.frameStride : 0;
   plan.outputs = options.inFlight * (interpolatedBytes(options, shape) + peakBytes(options));
   plan.activation = shape.activationBytes;
-  plan.graphs = options.graphs && shape.capturable ? kMostGraphs * kGraphBytes : 0;
+  plan.graphs = options.graphs ? kMostGraphs * kGraphBytes : 0;
   // One batch more than can be enqueued: the one whose frames are being handed over.
   plan.reservedBlocks = (options.inFlight + 1) * options.batch * shape.outputs;
   plan.pinned = (plan.reservedBlocks + options.lendableFrames + kUploadStages) * hostFrameBytes(options);

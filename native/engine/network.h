@@ -26,8 +26,6 @@ struct NetworkShape {
   std::size_t frameStride;
   // Scratch memory of one execution context; handed to it with setActivationMemory().
   std::size_t activationBytes;
-  // Whether a run may be captured into a device graph (not where the runtime replays graphs of its own).
-  bool capturable;
 };
 
 // Addresses of one run; each a multiple of 256. Two runs with equal bindings may share a captured graph.
@@ -52,6 +50,8 @@ class ExecutionContext {
   // Before the first enqueue(); again only when nothing of this context runs. The memory may be shared with contexts
   // whose runs are on the same stream.
   virtual Status setActivationMemory(DeviceAddress address, std::size_t bytes) noexcept = 0;
+  // Whether enqueue() on this stream may be tried in a capture; the runtime may know that it cannot.
+  virtual bool capturable(StreamHandle stream) const noexcept = 0;
   virtual Status enqueue(const Bindings& bindings, StreamHandle stream) noexcept = 0;
 };
 

@@ -49,7 +49,6 @@ Status Pipeline::prepare(std::vector<std::unique_ptr<Network>> networks) noexcep
     }
     largest.outputs = std::max(largest.outputs, shape.outputs);
     largest.activationBytes = std::max(largest.activationBytes, shape.activationBytes);
-    largest.capturable = largest.capturable && shape.capturable;
   }
   std::vector<Program> programs;
   for (auto& network : networks) {
@@ -204,10 +203,8 @@ Status Pipeline::compute(Run& run, std::vector<RunWindow>& windows, Program& pro
   FLAVR_TRY(device_->record(run.outputs->started.get(), compute_.get()));
   auto bindings = bind(run, windows);
   FLAVR_TRY(bindings);
-  const NetworkShape& shape = program.network->shape();
-  FLAVR_TRY(shape.capturable ? graphs_.run(*program.context, bindings.value(), compute_.get(), run.number, completed)
-                             : program.context->enqueue(bindings.value(), compute_.get()));
-  return keep(run, windows, shape.outputs);
+  FLAVR_TRY(graphs_.run(*program.context, bindings.value(), compute_.get(), run.number, completed));
+  return keep(run, windows, program.network->shape().outputs);
 }
 
 Status Pipeline::keep(const Run& run, std::vector<RunWindow>& windows, std::size_t outputs) noexcept {

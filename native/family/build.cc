@@ -55,6 +55,13 @@ void tellParserErrors(Sink& reason, const nvonnxparser::IParser& parser) {
   }
 }
 
+// Sessions read and write tensors row by row. By default a builder may choose any format for those that go in and out.
+void keepLinear(nvinfer1::INetworkDefinition& network) noexcept {
+  constexpr auto kLinear = 1U << static_cast<uint32_t>(nvinfer1::TensorFormat::kLINEAR);
+  for (int32_t i = 0; i < network.getNbInputs(); i++) network.getInput(i)->setAllowedFormats(kLinear);
+  for (int32_t i = 0; i < network.getNbOutputs(); i++) network.getOutput(i)->setAllowedFormats(kLinear);
+}
+
 bool configure(nvinfer1::IBuilderConfig& config, const BuildOptions& options, Sink& reason) {
   if (options.workspaceBytes > 0) {
     config.setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, options.workspaceBytes);
@@ -66,6 +73,8 @@ bool configure(nvinfer1::IBuilderConfig& config, const BuildOptions& options, Si
     config.clearFlag(nvinfer1::BuilderFlag::kTF32);
   }
 #if FLAVR_FAMILY_RTX
+  // The session gives all memory, and has counted it; memory that the runtime took by itself would forbid capturing too.
+  config.setFlag(nvinfer1::BuilderFlag::kREQUIRE_USER_ALLOCATION);
   if (!config.setNbComputeCapabilities(static_cast<int32_t>(options.computeCapabilityCount))) {
     tell(reason, "the number of compute capabilities was not taken");
     return false;
@@ -139,6 +148,7 @@ BuildOutcome build(const EntryPoints& library, const BuildOptions& options, Buil
     tellParserErrors(reason, *parser);
     return BuildOutcome::kModelRefused;
   }
+  keepLinear(*network);
   const std::unique_ptr<nvinfer1::IBuilderConfig> config(builder->createBuilderConfig());
   if (config == nullptr) return fail(BuildOutcome::kFailed);
   if (!configure(*config, options, reason)) return BuildOutcome::kFailed;

@@ -37,6 +37,13 @@ class Context final : public LoadedContext {
   bool bind(const char* tensor, uint64_t address) noexcept override {
     return context_->setTensorAddress(tensor, reinterpret_cast<void*>(address));
   }
+  bool capturable([[maybe_unused]] void* stream) const noexcept override {
+#if FLAVR_FAMILY_RTX
+    return context_->isStreamCapturable(static_cast<cudaStream_t>(stream));
+#else
+    return true;
+#endif
+  }
   bool enqueue(void* stream, Sink& reason) noexcept override {
     const LogScope log;
     if (context_->enqueueV3(static_cast<cudaStream_t>(stream))) return true;
@@ -49,7 +56,9 @@ class Context final : public LoadedContext {
   std::unique_ptr<nvinfer1::IExecutionContext> context_;
 };
 
-// How contexts are made: in TensorRT-RTX they compile kernels, which are kept for the next process, and replay graphs.
+// How contexts are made: in TensorRT-RTX they compile kernels, which are kept for the next process. The graphs that its
+// runtime can capture by itself stay off, as is its default: it captures anew whenever a tensor's address changes, which
+// in a session is with every window (https://github.com/pytorch/TensorRT/pull/4187).
 class ContextFactory {
  public:
 #if FLAVR_FAMILY_RTX
@@ -57,7 +66,6 @@ class ContextFactory {
       : engine_(engine), config_(engine.createRuntimeConfig()) {
     if (config_ == nullptr) return;
     config_->setExecutionContextAllocationStrategy(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED);
-    config_->setCudaGraphStrategy(nvinfer1::CudaGraphStrategy::kWHOLE_GRAPH_CAPTURE);
     cache_.reset(config_->createRuntimeCache());
     // Kernels of another device, driver or version are refused and simply compiled anew.
     if (cache_ != nullptr && kernels.size > 0) cache_->deserialize(kernels.data, kernels.size);
@@ -70,7 +78,6 @@ class ContextFactory {
     const std::unique_ptr<nvinfer1::IHostMemory> bytes(cache_ == nullptr ? nullptr : cache_->serialize());
     if (bytes != nullptr) kernels.take(bytes->data(), bytes->size());
   }
-  static constexpr bool kReplaysGraphs = true;
 
  private:
   nvinfer1::ICudaEngine& engine_;
@@ -82,7 +89,6 @@ class ContextFactory {
     return engine_.createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED);
   }
   void save(Sink& /*kernels*/) const noexcept {}
-  static constexpr bool kReplaysGraphs = false;
 
  private:
   nvinfer1::ICudaEngine& engine_;
@@ -102,6 +108,8 @@ class Engine final : public LoadedEngine {
     TensorInfo info{name,
                     engine_->getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT,
                     typeOf(engine_->getTensorDataType(name)),
+                    engine_->getTensorLocation(name) == nvinfer1::TensorLocation::kDEVICE &&
+                        engine_->getTensorFormat(name) == nvinfer1::TensorFormat::kLINEAR,
                     std::clamp(shape.nbDims, 0, kMostDimensions),
                     {}};
     std::copy_n(shape.d, info.rank, info.dimensions);
@@ -110,7 +118,6 @@ class Engine final : public LoadedEngine {
   uint64_t activationBytes() const noexcept override {
     return static_cast<uint64_t>(std::max<int64_t>(engine_->getDeviceMemorySizeV2(), 0));
   }
-  bool replaysGraphs() const noexcept override { return ContextFactory::kReplaysGraphs; }
   LoadedContext* createContext(Sink& reason) noexcept override {
     const LogScope log;
     std::unique_ptr<nvinfer1::IExecutionContext> context(contexts_.create());

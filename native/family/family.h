@@ -9,7 +9,7 @@
 namespace flavr::family {
 
 // Raised with every change of this file, so that files of two builds never mix.
-constexpr uint32_t kInterface = 2;
+constexpr uint32_t kInterface = 3;
 
 struct Span {
   const void* data;
@@ -71,6 +71,8 @@ struct TensorInfo {
   const char* name;
   bool isInput;
   TensorType type;
+  // Elements lie in device memory one after the other, the last dimension fastest.
+  bool linear;
   int32_t rank;
   int64_t dimensions[kMostDimensions];
 };
@@ -80,6 +82,8 @@ class LoadedContext {
  public:
   virtual void setActivationMemory(uint64_t address, uint64_t bytes) noexcept = 0;
   virtual bool bind(const char* tensor, uint64_t address) noexcept = 0;
+  // False where the runtime knows that enqueue() on this stream cannot be captured; true where it cannot be asked.
+  virtual bool capturable(void* stream) const noexcept = 0;
   // `reason` is called only where it fails.
   virtual bool enqueue(void* stream, Sink& reason) noexcept = 0;
   virtual void destroy() noexcept = 0;
@@ -95,8 +99,6 @@ class LoadedEngine {
   virtual TensorInfo tensor(int32_t index) const noexcept = 0;
   // Scratch memory of one context.
   virtual uint64_t activationBytes() const noexcept = 0;
-  // Whether the family replays device graphs of its own.
-  virtual bool replaysGraphs() const noexcept = 0;
   // A context without scratch memory; null where it fails.
   virtual LoadedContext* createContext(Sink& reason) noexcept = 0;
   // The kernels that were compiled on this device so far; nothing where the family compiles none.

@@ -26,6 +26,7 @@ class SimContext final : public ExecutionContext {
     return {};
   }
 
+  bool capturable(StreamHandle /*stream*/) const noexcept override { return plan_.capturable; }
   Status enqueue(const Bindings& bindings, StreamHandle stream) noexcept override;
 
  private:
@@ -133,7 +134,7 @@ std::vector<std::uint8_t> writePlan(const Plan& plan) {
                                          shape.frameBytes,
                                          shape.frameStride,
                                          shape.activationBytes,
-                                         shape.capturable ? 1U : 0U,
+                                         plan.capturable ? 1U : 0U,
                                          static_cast<std::uint64_t>(plan.computeUs)};
   std::vector<std::uint8_t> bytes(sizeof kMagic + sizeof fields);
   std::memcpy(bytes.data(), kMagic, sizeof kMagic);
@@ -152,7 +153,8 @@ Result<Plan> readPlan(const void* bytes, std::size_t size) noexcept {
                     outputs <= kMostInputs && frameBytes >= 1 && frameBytes <= frameStride && frameStride % 256 == 0 &&
                     frameStride <= kMostBytes && activationBytes >= 1 && activationBytes <= kMostBytes;
   if (!sane) return Error{Code::kEngineIncompatible, "The simulator's plan has impossible sizes."};
-  return Plan{{inputs, batch, outputs, frameBytes, frameStride, activationBytes, capturable != 0},
+  return Plan{{inputs, batch, outputs, frameBytes, frameStride, activationBytes},
+              capturable != 0,
               static_cast<std::int64_t>(computeUs)};
 }
 

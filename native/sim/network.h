@@ -20,6 +20,8 @@ constexpr std::uint32_t outputTerm(std::size_t output) noexcept {
 // What a plan file of the simulator says.
 struct Plan {
   NetworkShape shape;
+  // Whether its context takes captures.
+  bool capturable;
   std::int64_t computeUs;
 };
 

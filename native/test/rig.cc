@@ -15,7 +15,8 @@ SessionOptions RigOptions::session() const {
 sim::Plan plan(const RigOptions& options, std::size_t factor) {
   const std::size_t frameBytes = options.width * options.height * 3;
   const std::size_t stride = (frameBytes + 255) / 256 * 256;
-  return {{options.inputs, options.batch, factor - 1, frameBytes, stride, 256 + 64 * factor, options.capturable},
+  return {{options.inputs, options.batch, factor - 1, frameBytes, stride, 256 + 64 * factor},
+          options.capturable,
           options.computeUs};
 }
 

@@ -12,7 +12,7 @@ using family::TensorInfo;
 using family::TensorType;
 
 TensorInfo tensor(const char* name, bool isInput, TensorType type, std::vector<int64_t> dimensions) {
-  TensorInfo info{name, isInput, type, static_cast<int32_t>(dimensions.size()), {}};
+  TensorInfo info{name, isInput, type, true, static_cast<int32_t>(dimensions.size()), {}};
   for (std::size_t i = 0; i < dimensions.size(); i++) info.dimensions[i] = dimensions[i];
   return info;
 }
@@ -24,7 +24,6 @@ class FakeEngine final : public family::LoadedEngine {
   int32_t tensorCount() const noexcept override { return static_cast<int32_t>(tensors_.size()); }
   TensorInfo tensor(int32_t index) const noexcept override { return tensors_[static_cast<std::size_t>(index)]; }
   uint64_t activationBytes() const noexcept override { return 4096; }
-  bool replaysGraphs() const noexcept override { return true; }
   family::LoadedContext* createContext(family::Sink& /*reason*/) noexcept override { return nullptr; }
   void saveKernels(family::Sink& /*kernels*/) const noexcept override {}
   void destroy() noexcept override {}
@@ -62,7 +61,6 @@ TEST("the shape of a framed engine is read from its tensors") {
   CHECK_EQUAL(found.frameBytes, 9216U);
   CHECK_EQUAL(found.frameStride, 9216U);
   CHECK_EQUAL(found.activationBytes, 4096U);
-  CHECK(!found.capturable);
 }
 
 TEST("the stride of a ring engine is its frame rounded up to 256 bytes") {
@@ -97,6 +95,21 @@ TEST("an input of another size, batch or direction is refused") {
   }
   auto tensors = framed();
   tensors[0].isInput = false;
+  CHECK(has(refusal(tensors), "frame0"));
+}
+
+TEST("a tensor that does not lie row by row in device memory is refused") {
+  for (const std::size_t index : {0, 2, 3}) {
+    auto tensors = framed();
+    tensors[index].linear = false;
+    CHECK(has(refusal(tensors), tensors[index].name));
+    CHECK(has(refusal(tensors), "in a format of TensorRT's own"));
+  }
+}
+
+TEST("an engine without frames is refused") {
+  auto tensors = framed();
+  tensors.erase(tensors.begin(), tensors.begin() + 2);
   CHECK(has(refusal(tensors), "frame0"));
 }
 
