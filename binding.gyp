@@ -15,7 +15,12 @@
       'target_name': 'flavr',
       'sources': ['<!@(ls native/binding/*.cc native/engine/*.cc native/cuda/*.cc)'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-      'defines': ['NAPI_VERSION=9', 'NAPI_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
       'libraries': ['-ldl', '-pthread'],
       'dependencies': ['flavr-tensorrt-10', 'flavr-tensorrt-11', 'flavr-tensorrt-rtx'],
     },

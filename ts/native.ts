@@ -195,6 +195,7 @@ export function loadNative(): NativeAddon {
 
 /** What the addon rejected with, as the package's own error with the stack of the JavaScript call. */
 export function nativeError(error: unknown): FlavrError {
-  const { code, message } = error as { code: FlavrErrorCode; message: string };
+  // What native code did not foresee, such as memory that ran out in an allocation of its own, comes without a code.
+  const { code = 'INFERENCE_FAILED', message } = error as { code?: FlavrErrorCode; message: string };
   return new FlavrError(code, message, { cause: error });
 }

@@ -1,5 +1,6 @@
 #include "binding/js_session.h"
 
+#include <system_error>
 #include <utility>
 
 #include "binding/environment.h"
@@ -66,10 +67,16 @@ void JsSession::load(std::vector<PlanRequest> plans, Settled settled) {
   load->plans = std::move(plans);
   load->settled = std::move(settled);
   load->thread = loaders_.emplace(loaders_.end());
-  *load->thread = std::thread([this, load] {
-    load->status = loadPlans(*load);
-    mailbox_->post([this, load](Napi::Env) { finishLoad(*load); });
-  });
+  try {
+    *load->thread = std::thread([this, load] {
+      load->status = loadPlans(*load);
+      mailbox_->post([this, load](Napi::Env) { finishLoad(*load); });
+    });
+  } catch (const std::system_error& error) {
+    loaders_.erase(load->thread);
+    end();
+    load->settled(env_, noThread(error));
+  }
 }
 
 void JsSession::finishLoad(Load& load) {

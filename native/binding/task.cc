@@ -1,6 +1,9 @@
 #include "binding/task.h"
 
+#include <system_error>
 #include <utility>
+
+#include "binding/values.h"
 
 namespace flavr::binding {
 
@@ -16,7 +19,14 @@ Napi::Promise Task::start(Napi::Env env, Napi::Function callback, std::shared_pt
   Task& started = *task;
   const Napi::Promise promise = task->deferred_.Promise();
   // In an ending environment the promise stays open: nothing of it runs any more.
-  if (Environment::of(env).add(std::move(task))) started.thread_ = std::thread([&started] { started.run(); });
+  if (!Environment::of(env).add(std::move(task))) return promise;
+  try {
+    started.thread_ = std::thread([&started] { started.run(); });
+  } catch (const std::system_error& error) {
+    started.deferred_.Reject(toJs(env, noThread(error)).Value());
+    started.toJs_.Release();
+    Environment::of(env).remove(&started);
+  }
   return promise;
 }
 

@@ -11,6 +11,10 @@ Napi::Error toJs(Napi::Env env, const Error& error) {
   return made;
 }
 
+Error noThread(const std::system_error& error) {
+  return {Code::kOutOfMemory, std::string("A thread could not be started: ") + error.what() + "."};
+}
+
 Napi::Object toJs(Napi::Env env, const LibraryIdentity& identity) {
   auto object = Napi::Object::New(env);
   object.Set("family", familyName(identity.family));

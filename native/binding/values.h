@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "engine/result.h"
@@ -15,6 +16,9 @@ namespace flavr::binding {
 
 // A JavaScript Error with the message and the property `code`; ts/native.ts makes a FlavrError of it.
 Napi::Error toJs(Napi::Env env, const Error& error);
+
+// What a thread that cannot be started is told as.
+Error noThread(const std::system_error& error);
 
 // `{ family, version }`.
 Napi::Object toJs(Napi::Env env, const LibraryIdentity& identity);
