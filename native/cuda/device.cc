@@ -22,6 +22,7 @@ bool losesDevice(cuda::Result result) noexcept {
     case 46:   // CUDA_ERROR_DEVICE_UNAVAILABLE
     case 214:  // CUDA_ERROR_ECC_UNCORRECTABLE
     case 220:  // CUDA_ERROR_NVLINK_UNCORRECTABLE
+    case 226:  // CUDA_ERROR_CONTAINED
     case 700:  // CUDA_ERROR_ILLEGAL_ADDRESS
     case 702:  // CUDA_ERROR_LAUNCH_TIMEOUT
     case 709:  // CUDA_ERROR_CONTEXT_IS_DESTROYED
@@ -32,29 +33,19 @@ bool losesDevice(cuda::Result result) noexcept {
     case 717:  // CUDA_ERROR_INVALID_ADDRESS_SPACE
     case 718:  // CUDA_ERROR_INVALID_PC
     case 719:  // CUDA_ERROR_LAUNCH_FAILED
+    case 721:  // CUDA_ERROR_TENSOR_MEMORY_LEAK
+    case 999:  // CUDA_ERROR_UNKNOWN, as when a GPU has fallen off the bus
       return true;
     default:
       return false;
   }
 }
 
-// Makes the context current for a scope on a thread that may belong to someone else, such as JavaScript's.
-class Current {
- public:
-  explicit Current(const CudaContext& context) noexcept : driver_(context.driver()) {
-    pushed_ = driver_.contextPush(context.get()) == cuda::kSuccess;
-  }
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-  ~Current() {
-    cuda::Context popped = nullptr;
-    if (pushed_) driver_.contextPop(&popped);
-  }
-
- private:
-  const CudaDriver& driver_;
-  bool pushed_;
-};
+// A picture without padding between its rows is one long row, which is copied as a whole.
+Rows joined(const Rows& rows) noexcept {
+  const std::size_t bytes = rows.rowBytes * rows.rows;
+  return rows.hostPitch == rows.rowBytes ? Rows{bytes, 1, bytes} : rows;
+}
 
 }  // namespace
 
@@ -75,7 +66,7 @@ Status CudaDevice::status(cuda::Result result, const char* call) const noexcept 
 Status CudaDevice::makeCurrent() noexcept { return status(context_.makeCurrent(), "cuCtxSetCurrent"); }
 
 Result<MemoryInfo> CudaDevice::memory() noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   MemoryInfo info{};
   const auto result = driver_.memGetInfo(&info.free, &info.total);
   if (result != cuda::kSuccess) return failure(result, "cuMemGetInfo");
@@ -90,7 +81,7 @@ Result<DeviceAddress> CudaDevice::allocate(std::size_t bytes) noexcept {
 }
 
 void CudaDevice::free(DeviceAddress address) noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   driver_.memFree(address);
 }
 
@@ -103,7 +94,7 @@ Result<void*> CudaDevice::allocatePinned(std::size_t bytes) noexcept {
 }
 
 void CudaDevice::freePinned(void* memory) noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   driver_.memFreeHost(memory);
 }
 
@@ -115,7 +106,7 @@ Result<StreamHandle> CudaDevice::createStream() noexcept {
 }
 
 void CudaDevice::destroyStream(StreamHandle stream) noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   driver_.streamDestroy(native(stream));
 }
 
@@ -128,7 +119,7 @@ Result<EventHandle> CudaDevice::createEvent(EventKind kind) noexcept {
 }
 
 void CudaDevice::destroyEvent(EventHandle event) noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   driver_.eventDestroy(native(event));
 }
 
@@ -151,7 +142,8 @@ Result<float> CudaDevice::elapsedMs(EventHandle start, EventHandle end) noexcept
   return milliseconds;
 }
 
-Status CudaDevice::copyUp(DeviceAddress to, const void* from, const Rows& rows, StreamHandle stream) noexcept {
+Status CudaDevice::copyUp(DeviceAddress to, const void* from, const Rows& picture, StreamHandle stream) noexcept {
+  const Rows rows = joined(picture);
   cuda::Copy2D copy{};
   copy.sourceType = cuda::kMemoryHost;
   copy.sourceHost = from;
@@ -164,7 +156,8 @@ Status CudaDevice::copyUp(DeviceAddress to, const void* from, const Rows& rows, 
   return status(driver_.copy2D(&copy, native(stream)), "cuMemcpy2DAsync to the device");
 }
 
-Status CudaDevice::copyDown(void* to, DeviceAddress from, const Rows& rows, StreamHandle stream) noexcept {
+Status CudaDevice::copyDown(void* to, DeviceAddress from, const Rows& picture, StreamHandle stream) noexcept {
+  const Rows rows = joined(picture);
   cuda::Copy2D copy{};
   copy.sourceType = cuda::kMemoryDevice;
   copy.sourceDevice = from;
@@ -201,7 +194,7 @@ Status CudaDevice::launch(GraphHandle graph, StreamHandle stream) noexcept {
 }
 
 void CudaDevice::destroyGraph(GraphHandle graph) noexcept {
-  const Current current(context_);
+  const CudaScope scope(context_);
   driver_.graphExecDestroy(native(graph));
 }
 

@@ -13,6 +13,8 @@ class CudaDevice final : public Device {
  public:
   explicit CudaDevice(CudaContext context) noexcept : context_(std::move(context)), driver_(context_.driver()) {}
 
+  const CudaContext& context() const noexcept { return context_; }
+
   Status makeCurrent() noexcept override;
   Result<MemoryInfo> memory() noexcept override;
   Result<DeviceAddress> allocate(std::size_t bytes) noexcept override;

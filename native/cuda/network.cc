@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "cuda/reason.h"
 #include "engine/sinks.h"
 
 namespace flavr {
@@ -72,7 +73,7 @@ void replaceFile(const std::string& path, const std::vector<std::byte>& bytes) {
 }  // namespace
 
 Result<std::unique_ptr<Network>> TensorRtNetwork::load(const TensorRtLibrary& library,
-                                                       const std::shared_ptr<Device>& device, const void* plan,
+                                                       const std::shared_ptr<CudaDevice>& device, const void* plan,
                                                        std::size_t bytes, const std::string& kernelCache) noexcept {
   auto code = library.familyCode();
   if (!code.ok()) return std::move(code).error();
@@ -81,9 +82,10 @@ Result<std::unique_ptr<Network>> TensorRtNetwork::load(const TensorRtLibrary& li
   OwnedEngine engine(
       code.value()->load(library.entryPoints(), {plan, bytes}, {kernels.data(), kernels.size()}, reason));
   if (engine == nullptr) {
-    return Error{Code::kEngineIncompatible, library.title() + " could not load the engine: " + reason.text() +
-                                                " An engine fits one version of TensorRT and the GPUs it was built "
-                                                "for. Build it again with: flavr build"};
+    return failureOf(*device, library.title() + " could not load the engine: " + reason.text(),
+                     Code::kEngineIncompatible,
+                     " An engine fits one version of TensorRT and the GPUs it was built for. Build it again with: flavr "
+                     "build");
   }
   auto shape = checkTensors(*engine);
   if (!shape.ok()) return std::move(shape).error();
@@ -91,7 +93,7 @@ Result<std::unique_ptr<Network>> TensorRtNetwork::load(const TensorRtLibrary& li
       new TensorRtNetwork(library.title(), device, std::move(engine), shape.value(), kernelCache, std::move(kernels)));
 }
 
-TensorRtNetwork::TensorRtNetwork(std::string title, std::shared_ptr<Device> device, OwnedEngine engine,
+TensorRtNetwork::TensorRtNetwork(std::string title, std::shared_ptr<CudaDevice> device, OwnedEngine engine,
                                  const NetworkShape& shape, std::string kernelCache,
                                  std::vector<std::byte> kernels) noexcept
     : title_(std::move(title)),
@@ -101,13 +103,19 @@ TensorRtNetwork::TensorRtNetwork(std::string title, std::shared_ptr<Device> devi
       kernelCache_(std::move(kernelCache)),
       kernels_(std::move(kernels)) {}
 
-TensorRtNetwork::~TensorRtNetwork() { saveKernels(); }
+TensorRtNetwork::~TensorRtNetwork() {
+  // The last owner may be a thread without a context, where the CUDA runtime would start the first GPU to free anything.
+  const CudaScope scope(device_->context());
+  saveKernels();
+  engine_.reset();
+}
 
 Result<std::unique_ptr<ExecutionContext>> TensorRtNetwork::createContext() noexcept {
   BytesSink reason;
   auto* context = engine_->createContext(reason);
   if (context == nullptr) {
-    return Error{Code::kInferenceFailed, title_ + " could not make an execution context: " + reason.text()};
+    return failureOf(*device_, title_ + " could not make an execution context: " + reason.text(),
+                     Code::kInferenceFailed);
   }
   // Kernels are compiled as the context is made: keep them now, for processes that end without disposing.
   saveKernels();

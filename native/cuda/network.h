@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/device.h"
 #include "engine/network.h"
 #include "engine/tensorrt_library.h"
 
@@ -15,7 +16,8 @@ class TensorRtNetwork final : public Network {
  public:
   // Deserialises a plan in the context that is current on this thread and checks its tensors one by one.
   // `kernelCache`: a file for kernels compiled on the device; empty: none.
-  static Result<std::unique_ptr<Network>> load(const TensorRtLibrary& library, const std::shared_ptr<Device>& device,
+  static Result<std::unique_ptr<Network>> load(const TensorRtLibrary& library,
+                                               const std::shared_ptr<CudaDevice>& device,
                                                const void* plan, std::size_t bytes,
                                                const std::string& kernelCache) noexcept;
   TensorRtNetwork(const TensorRtNetwork&) = delete;
@@ -31,14 +33,14 @@ class TensorRtNetwork final : public Network {
   };
   using OwnedEngine = std::unique_ptr<family::LoadedEngine, Destroy>;
 
-  TensorRtNetwork(std::string title, std::shared_ptr<Device> device, OwnedEngine engine, const NetworkShape& shape,
+  TensorRtNetwork(std::string title, std::shared_ptr<CudaDevice> device, OwnedEngine engine, const NetworkShape& shape,
                   std::string kernelCache, std::vector<std::byte> kernels) noexcept;
   // Writes the compiled kernels if there are new ones. Failing to is no failure: they are compiled again next time.
   void saveKernels() noexcept;
 
   const std::string title_;
-  const std::shared_ptr<Device> device_;
-  const OwnedEngine engine_;
+  const std::shared_ptr<CudaDevice> device_;
+  OwnedEngine engine_;
   const NetworkShape shape_;
   const std::string kernelCache_;
   // As they are in the file.

@@ -25,7 +25,8 @@ class TensorRtPlatform final : public Platform {
                                             const PlanOptions& options) noexcept override {
     auto current = device->makeCurrent();
     if (!current.ok()) return std::move(current).error();
-    return TensorRtNetwork::load(library_, device, plan, bytes, options.kernelCache);
+    return TensorRtNetwork::load(library_, std::static_pointer_cast<CudaDevice>(device), plan, bytes,
+                                 options.kernelCache);
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "engine/builder.h"
 
 #include <mutex>
-#include <optional>
 
 #include "engine/build_progress.h"
 #include "engine/cuda_context.h"
@@ -40,6 +39,16 @@ class Observer final : public family::BuildObserver {
   BuildProgress progress_;
 };
 
+// For the rest of this thread's life, which is that of the build.
+Status useDevice(int ordinal) noexcept {
+  const auto context = CudaContext::retain(ordinal);
+  if (!context.ok()) return context.error();
+  const auto result = context.value().makeCurrent();
+  if (result == cuda::kSuccess) return {};
+  return Error{Code::kBackendUnavailable, "GPU " + std::to_string(ordinal) + " could not be used: " +
+                                              context.value().driver().describe(result) + "."};
+}
+
 Error noBuilder(const TensorRtLibrary& library, const std::string& reason) {
   const auto driver = CudaDriver::load();
   const std::string cause =
@@ -69,12 +78,8 @@ Result<BuiltEngine> buildEngine(const BuildRequest& request, const BuildHooks& h
                                      request.computeCapabilities.data(),
                                      request.computeCapabilities.size()};
   // TensorRT measures kernels on the thread's current device. Without a driver it is left to say so itself.
-  std::optional<CudaContext> context;
   if (library.value().identity().family != Family::kTensorRtRtx && CudaDriver::load().ok()) {
-    auto retained = CudaContext::retain(request.device);
-    if (!retained.ok()) return std::move(retained).error();
-    context.emplace(std::move(retained).value());
-    context->makeCurrent();
+    FLAVR_TRY(useDevice(request.device));
   }
   Observer observer(hooks);
   BytesSink plan;

@@ -35,7 +35,6 @@ const char* bindAll(CudaDriver& driver, const SharedLibrary& library) noexcept {
   binder.bind(driver.deviceTotalMem, "cuDeviceTotalMem_v2");
   binder.bind(driver.deviceGetAttribute, "cuDeviceGetAttribute");
   binder.bind(driver.primaryContextRetain, "cuDevicePrimaryCtxRetain");
-  binder.bind(driver.primaryContextRelease, "cuDevicePrimaryCtxRelease_v2");
   binder.bind(driver.contextSetCurrent, "cuCtxSetCurrent");
   binder.bind(driver.contextPush, "cuCtxPushCurrent_v2");
   binder.bind(driver.contextPop, "cuCtxPopCurrent_v2");
@@ -63,13 +62,34 @@ const char* bindAll(CudaDriver& driver, const SharedLibrary& library) noexcept {
   return binder.missing();
 }
 
-constexpr const char* kFix =
+constexpr const char* kInstall =
     "Install an NVIDIA driver; in a container, start it with the NVIDIA container runtime (--gpus all).";
+
+// What to do where cuInit fails.
+const char* fixFor(cuda::Result result) noexcept {
+  switch (result) {
+    case 34:  // CUDA_ERROR_STUB_LIBRARY
+      return "This is the CUDA toolkit's stand-in for a driver: take its folder out of LD_LIBRARY_PATH.";
+    case 100:  // CUDA_ERROR_NO_DEVICE
+      return "Check nvidia-smi and CUDA_VISIBLE_DEVICES; in a container, start it with the NVIDIA container runtime "
+             "(--gpus all).";
+    case 802:  // CUDA_ERROR_SYSTEM_NOT_READY
+      return "Start the service nvidia-fabricmanager.";
+    case 803:  // CUDA_ERROR_SYSTEM_DRIVER_MISMATCH
+      return "The driver was changed while the machine ran: restart it.";
+    case 804:  // CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE
+      return "Take CUDA's compat folder out of LD_LIBRARY_PATH, or install a newer driver.";
+    case 999:  // CUDA_ERROR_UNKNOWN
+      return "Load its kernel modules (sudo modprobe nvidia_uvm), or restart the machine.";
+    default:
+      return kInstall;
+  }
+}
 
 Result<CudaDriver> open() noexcept {
   auto library = SharedLibrary::open("libcuda.so.1");
   if (!library.ok()) {
-    return Error{Code::kBackendUnavailable, "No NVIDIA driver was found (" + library.error().message + "). " + kFix};
+    return Error{Code::kBackendUnavailable, "No NVIDIA driver was found (" + library.error().message + "). " + kInstall};
   }
   CudaDriver driver{};
   if (const char* missing = bindAll(driver, library.value()); missing != nullptr) {
@@ -78,7 +98,7 @@ Result<CudaDriver> open() noexcept {
   }
   if (const cuda::Result started = driver.init(0); started != cuda::kSuccess) {
     return Error{Code::kBackendUnavailable, "The NVIDIA driver " + library.value().path() +
-                                                " could not start: " + driver.describe(started) + ". " + kFix};
+                                                " could not start: " + driver.describe(started) + ". " + fixFor(started)};
   }
   return driver;
 }

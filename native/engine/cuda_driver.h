@@ -69,7 +69,6 @@ struct CudaDriver {
   cuda::Result (*deviceTotalMem)(std::size_t* bytes, cuda::Device device);
   cuda::Result (*deviceGetAttribute)(int* value, int attribute, cuda::Device device);
   cuda::Result (*primaryContextRetain)(cuda::Context* context, cuda::Device device);
-  cuda::Result (*primaryContextRelease)(cuda::Device device);
   cuda::Result (*contextSetCurrent)(cuda::Context context);
   cuda::Result (*contextPush)(cuda::Context context);
   cuda::Result (*contextPop)(cuda::Context* context);

@@ -8,6 +8,13 @@
 
 namespace flavr {
 
+namespace {
+
+// The engine's library only says that a run was refused; what the driver says next tells whether another can succeed.
+bool isLost(const Status& status) noexcept { return !status.ok() && status.error().code == Code::kDeviceLost; }
+
+}  // namespace
+
 Pipeline::Pipeline(std::shared_ptr<Device> device, const SessionOptions& options, std::shared_ptr<BlockPool> pool,
                    PipelineCounters& counters) noexcept
     : device_(std::move(device)),
@@ -253,7 +260,7 @@ void Pipeline::run(Run& run, std::vector<RunWindow>& windows, std::size_t output
   // The events are recorded even after a failure: slots, outputs and blocks are free again only after whatever was
   // enqueued before it.
   const auto also = [&run](Status status) {
-    if (run.status.ok()) run.status = std::move(status);
+    if (run.status.ok() || isLost(status)) run.status = std::move(status);
   };
   also(device_->record(run.outputs->computed.get(), compute_.get()));
   also(device_->wait(down_.get(), run.outputs->computed.get()));
@@ -271,7 +278,7 @@ void Pipeline::run(Run& run, std::vector<RunWindow>& windows, std::size_t output
 
 Result<float> Pipeline::finish(const Run& run) noexcept {
   const Status over = device_->synchronize(run.outputs->downloaded.get());
-  if (!run.status.ok()) return run.status.error();
+  if (!run.status.ok() && !isLost(over)) return run.status.error();
   if (!over.ok()) return over.error();
   const auto* peaks = static_cast<const float*>(run.outputs->hostPeak.get());
   for (std::size_t window = 0; window < run.windows; ++window) {

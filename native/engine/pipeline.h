@@ -120,10 +120,14 @@ class Pipeline {
   PipelineCounters& counters_;
   const Rows hostRows_;
 
+  // Members are destroyed from the last up, and nothing runs any more then: graphs before the contexts they were captured
+  // from, contexts before engines, both before the memory they use, streams after all that ran on them.
+  Stream up_;
+  Stream compute_;
+  Stream down_;
   // The largest of each field over the programs, and what it made us take.
   NetworkShape shape_{};
   MemoryPlan held_;
-  // Members are destroyed from the last up: streams run dry before what they use is freed.
   DeviceMemory activation_;
   DeviceMemory gathered_;
   std::optional<SlabAllocator> slabs_;
@@ -132,9 +136,6 @@ class Pipeline {
   std::size_t nextStage_ = 0;
   std::vector<Program> programs_;
   GraphCache graphs_;
-  Stream up_;
-  Stream compute_;
-  Stream down_;
 };
 
 }  // namespace flavr

@@ -12,6 +12,11 @@
 namespace flavr {
 namespace {
 
+// Beyond these, sizes that are computed from them could overflow; the pitch is the driver's own limit.
+constexpr std::size_t kMostSide = std::size_t{1} << 16;
+constexpr std::size_t kMostPitch = (std::size_t{1} << 31) - 1;
+constexpr std::size_t kMostBatches = std::size_t{1} << 12;
+
 Error aborted() { return {Code::kAborted, "The batch was stopped before it ran."}; }
 
 HostFrame pinnedFrame(const BlockRef& block) { return block ? HostFrame{{block, block->data()}, true} : HostFrame{}; }
@@ -47,8 +52,11 @@ Status Session::start() noexcept {
 
 Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Device> device, const SessionOptions& options,
                                                std::vector<std::unique_ptr<Network>> networks) noexcept {
-  const bool possible = options.width > 0 && options.height > 0 && options.hostPitch >= options.width * 3 &&
-                        options.batch > 0 && options.inFlight > 0 && !networks.empty();
+  const auto within = [](std::size_t value, std::size_t most) { return value > 0 && value <= most; };
+  const bool possible = within(options.width, kMostSide) && within(options.height, kMostSide) &&
+                        options.hostPitch >= options.width * 3 && options.hostPitch <= kMostPitch &&
+                        within(options.batch, kMostBatches) && within(options.inFlight, kMostBatches) &&
+                        !networks.empty();
   if (!possible) return Error{Code::kBadArgument, "A session needs frames, a batch, inFlight and an engine."};
   std::unique_ptr<Session> session(new Session(std::move(device), options));
   FLAVR_TRY(session->start());

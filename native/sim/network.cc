@@ -105,8 +105,10 @@ class Run {
 
 Status SimContext::enqueue(const Bindings& bindings, StreamHandle stream) noexcept {
   Control& control = device_->control();
-  if (auto status = device_->makeCurrent(); !status.ok()) return status;
-  if (control.launchFailure.strikes()) return Error{Code::kInferenceFailed, "A simulated engine run was refused."};
+  // Like TensorRT, it does not say whether the device is lost.
+  if (!device_->makeCurrent().ok() || control.launchFailure.strikes()) {
+    return Error{Code::kInferenceFailed, "A simulated engine run was refused."};
+  }
   if (activation_ == nullptr) return Error{Code::kBadArgument, "The context has no activation memory."};
   if (bindings.inputs.size() != plan_.shape.inputs) return Error{Code::kBadArgument, "An input is not bound."};
   auto addresses = bindings.inputs;

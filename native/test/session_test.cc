@@ -283,12 +283,15 @@ TEST("an engine that cannot be captured runs plainly, and that is told") {
 }
 
 TEST("options that no session can have are refused") {
-  for (const bool noBatch : {true, false}) {
+  for (std::size_t RigOptions::* const size : {&RigOptions::batch, &RigOptions::inFlight, &RigOptions::width,
+                                               &RigOptions::height, &RigOptions::rowPadding}) {
     RigOptions options;
-    (noBatch ? options.batch : options.inFlight) = 0;
-    Rig rig(options);
+    options.*size = size == &RigOptions::batch ? 0 : std::size_t{1} << 40;
+    Rig rig;
     sim::SimPlatform platform(std::make_shared<sim::Control>());
-    auto session = Session::open(platform.openDevice(0).value(), options.session(), {});
+    std::vector<std::unique_ptr<Network>> networks;
+    networks.push_back(rig.network(2));
+    auto session = Session::open(platform.openDevice(0).value(), options.session(), std::move(networks));
     CHECK(!session.ok());
     CHECK_EQUAL(codeName(session.error().code), std::string("BAD_ARGUMENT"));
   }

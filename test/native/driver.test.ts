@@ -48,6 +48,20 @@ withAddon('a driver that cannot start is told with its own words', () => {
   assert.match(driver.problem, /could not start: CUDA_ERROR_STUB: the stub says no\./);
 });
 
+for (const [result, fix] of [
+  [34, /toolkit's stand-in for a driver: take its folder out of LD_LIBRARY_PATH/],
+  [100, /Check nvidia-smi and CUDA_VISIBLE_DEVICES/],
+  [802, /nvidia-fabricmanager/],
+  [803, /changed while the machine ran: restart it/],
+  [999, /modprobe nvidia_uvm/],
+] as const) {
+  withAddon(`a driver that cannot start with error ${result} is told with what mends that`, () => {
+    const driver = driverOf({ cuInit: `int cuInit(unsigned f) { return ${result}; }` });
+    assert.ok('problem' in driver);
+    assert.match(driver.problem, fix);
+  });
+}
+
 withAddon('a driver that lacks a function is too old, and the function is named', () => {
   const driver = driverOf({}, ['cuGraphInstantiateWithFlags']);
   assert.ok('problem' in driver);
