@@ -93,13 +93,17 @@ export async function diagnose(options: { readonly cacheDir?: string | undefined
 /** The diagnosis as lines for people. */
 export function formatDiagnosis({ flavr, node, probe: { platform }, backends, findings, cache }: Diagnosis): string[] {
   const width = Math.max(...findings.map(({ name }) => name.length));
+  const reason = (problem: string) => {
+    const told = findings.find(({ detail }) => detail === problem);
+    return told ? `${told.name} is missing, as said above` : problem;
+  };
   return [
     `flavr ${flavr} on ${platform}, Node ${node}`,
     '',
     ...findings.map(({ name, ok, detail }) => `${ok ? 'ok     ' : 'missing'}  ${name.padEnd(width)}  ${detail}`),
     '',
     ...backends.map(
-      ({ name, problem }) => `backend ${name}: ${problem === undefined ? 'can run' : `cannot run: ${problem}`}`,
+      ({ name, problem }) => `backend ${name}: ${problem === undefined ? 'can run' : `cannot run: ${reason(problem)}`}`,
     ),
     '',
     `engine cache: ${cache.folder}, ${cache.engines} engines, ${gigabytes(cache.bytes)} of at most ${gigabytes(cache.limitBytes)}`,

@@ -68,7 +68,7 @@ test('a wrong folder says what was expected and what was found, and leaves no fi
 
 for (const [what, words, message] of [
   ['an unknown data set', ['--dataset', 'imagenet', '--data', '.'], /names are video, snu-film/],
-  ['no data', ['--dataset', 'video'], /--data is needed/],
+  ['no data', ['--dataset', 'video'], /needs --data PATH/],
   ['a factor that the protocol does not have', ['--dataset', 'davis', '--data', '.', '-k', '3'], /k = 2; got 3/],
   ['an unknown baseline', ['--dataset', 'video', '--data', SAMPLE, '--baselines', 'rife'], /--baselines must be/],
   ['a model given twice', ['--dataset', 'video', '--data', SAMPLE, '--compare', 'mini-2x'], /would be called mini-2x/],

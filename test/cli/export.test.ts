@@ -67,7 +67,7 @@ test('an existing file is kept unless --overwrite, and nothing else is left behi
 const refused: readonly [string, string[], RegExp, number][] = [
   ['k = 3 for a 2x model', ['--size', '16x16', '-k', '3'], /^flavr: UNSUPPORTED_FACTOR: .*k = 2; got 3/, 1],
   ['--raw with a size that needs padding', ['--size', '17x16', '--raw'], /^flavr: BAD_ARGUMENT: .*multiples of 8/, 2],
-  ['no size', [], /^flavr: BAD_ARGUMENT: --size is needed/, 2],
+  ['no size', [], /^flavr: BAD_ARGUMENT: .*needs --size WxH/, 2],
   ['an unknown model', ['--size', '16x16', '--model', 'maxi'], /^flavr: MODEL_NOT_FOUND/, 1],
 ];
 for (const [what, words, message, expected] of refused) {

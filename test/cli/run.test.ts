@@ -24,7 +24,10 @@ function failing(error: unknown): Command {
   return { ...echo, name: 'fail', run: () => Promise.reject(error) };
 }
 
-async function run(words: string[], options: { command?: Command; signal?: AbortSignal } = {}) {
+async function run(
+  words: string[],
+  options: { command?: Command; signal?: AbortSignal; columns?: number | undefined } = {},
+) {
   const printed = { out: '', error: '' };
   const command = options.command ?? echo;
   const code = await runCommandLine(
@@ -37,6 +40,7 @@ async function run(words: string[], options: { command?: Command; signal?: Abort
       error: (text) => {
         printed.error += text;
       },
+      columns: options.columns,
     },
     options.signal ?? new AbortController().signal,
   );
@@ -60,6 +64,23 @@ test('wrong usage ends with 2 and names the help', async () => {
     assert.is(out, '');
     assert.match(error, /^flavr: BAD_ARGUMENT: .*flavr echo --help\n$/);
   }
+});
+
+test('options that a command needs are in its usage line, and asked for all at once', async () => {
+  const command = defineCommand({
+    ...echo,
+    positionals: [],
+    options: {
+      size: { type: 'string', value: 'WxH', required: true, help: 'how large' },
+      output: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to' },
+    },
+    run: async ({ options }) => options,
+  });
+  assert.match((await run(['echo', '--help'], { command })).out, /^Usage: flavr echo --size WxH -o FILE \[options\]$/m);
+  const { code, error } = await run(['echo'], { command });
+  assert.is(code, 2);
+  assert.match(error, /needs --size WxH and -o FILE\. See: flavr echo --help/);
+  assert.match((await run(['echo', '-o', 'x'], { command })).error, /needs --size WxH\. See/);
 });
 
 test('an unknown command ends with 2 and lists the known ones', async () => {
@@ -103,6 +124,23 @@ test('--help explains a command with its options and an example', async () => {
   const { code, out } = await run(['echo', '--help']);
   assert.is(code, 0);
   for (const part of ['Usage: flavr echo IN [MORE]', '-w, --word W', '--json', 'flavr echo a']) assert.match(out, part);
+});
+
+test('help COMMAND is COMMAND --help', async () => {
+  assert.equal(await run(['help', 'echo']), await run(['echo', '--help']));
+});
+
+test('help fits the terminal', async () => {
+  const wordy = { ...echo, options: { x: { type: 'boolean', help: 'word '.repeat(60).trim() } } } as const;
+  for (const [columns, longest] of [
+    [72, 72],
+    [300, 100],
+    [undefined, 100],
+  ]) {
+    const { out } = await run(['echo', '--help'], { command: wordy, columns });
+    const lengths = out.split('\n').map((line) => line.length);
+    assert.ok(Math.max(...lengths) <= longest! && Math.max(...lengths) > longest! - 10, `${columns}: ${lengths}`);
+  }
 });
 
 test('help lists the commands; no command at all is wrong usage', async () => {

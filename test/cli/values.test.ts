@@ -4,7 +4,6 @@ import {
   integerOption,
   keyValueOption,
   rateOption,
-  requiredOption,
   sizeOption,
   thresholdOption,
   timeOption,
@@ -59,10 +58,6 @@ test('a threshold is a share or off', () => {
   assert.is(thresholdOption('--scene-threshold', 'off'), 'off');
   assert.is(thresholdOption('--scene-threshold', '0.3'), 0.3);
   refuses(() => thresholdOption('--scene-threshold', '2'), /0 to 1/);
-});
-
-test('an option that a command needs is asked for by name', () => {
-  refuses(() => requiredOption('-o', undefined), /-o/);
 });
 
 test.run();

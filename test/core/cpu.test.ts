@@ -212,7 +212,7 @@ test('auto takes the CPU, says so once, and keeps the reasons', async () => {
   await flavr.interpolate(noise(16, 16, 2), 2);
   assert.is(flavr.backend, 'cpu');
   assert.is(notices.length, 1);
-  assert.match(notices[0]!, /backend cpu.*flavr doctor/);
+  assert.match(notices[0]!, /runs on the CPU.*flavr doctor/);
   assert.match(flavr.passedOver!, /^tensorrt.*: /);
   await flavr.dispose();
 });

@@ -71,6 +71,8 @@ test('a time in a cut, or in no gap, is refused', async () => {
   assert.match(cut.message, /cut/);
   const end = await windowAt(SAMPLE, rational(59, 25), 4).catch((error) => error);
   assert.match(end.message, /no gap/);
+  const far = await windowAt(SAMPLE, rational(99), 4).catch((error) => error);
+  assert.match(far.message, /no gap at 99 s/);
 });
 
 test('heat lies where the map is large, each value over its own pixels', () => {

@@ -74,11 +74,35 @@ withRtx('build keeps an existing file unless told otherwise', async () => {
   assert.is((await flavr([...RTX_BUILD, '-o', path, '--overwrite'])).code, 0);
 });
 
+test('doctor tells a reason that was found once, not again for every backend', () => {
+  const problem = 'The addon is not there. Build it.';
+  const lines = formatDiagnosis({
+    flavr: '1.2.3',
+    node: '20.20.0',
+    backends: [
+      { name: 'tensorrt', problem },
+      { name: 'tensorrt-rtx', problem },
+    ],
+    findings: [{ name: 'native addon', ok: false, detail: problem }],
+    cache: { folder: '/cache', engines: 0, bytes: 0, limitBytes: 2 ** 30 },
+    probe: {
+      platform: 'linux-x64 (glibc)',
+      addon: { problem },
+      driver: { problem: '' },
+      libraries: [],
+      rejected: [],
+      unavailable: { tensorrt: problem, 'tensorrt-rtx': problem },
+    },
+  });
+  assert.is(lines.filter((line) => line.includes(problem)).length, 1);
+  assert.ok(lines.includes('backend tensorrt: cannot run: native addon is missing, as said above'));
+});
+
 test('build without a size is a usage error that writes nothing', async () => {
   const path = join(folder, 'none.engine');
   const run = await flavr(['build', '--backend', 'tensorrt-rtx', '-o', path]);
   assert.is(run.code, 2);
-  assert.match(run.stderr, /--size is needed/);
+  assert.match(run.stderr, /needs --size WxH/);
   assert.not(existsSync(path));
 });
 

@@ -6,7 +6,7 @@ import { DEFAULT_MODEL } from '../model/bundled.js';
 import { loadModel } from '../model/load.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
-import { choiceOption, integerOption, PRECISIONS, requiredOption, sizeOption } from './values.js';
+import { choiceOption, integerOption, PRECISIONS, sizeOption } from './values.js';
 
 const MOST_BATCH = 64;
 
@@ -18,41 +18,39 @@ export const build = defineCommand({
     model: {
       type: 'string',
       value: 'M',
-      help: 'a bundled model, or a checkpoint or graph (default: the default model)',
+      help: `a bundled model, or a checkpoint or graph (default: ${DEFAULT_MODEL})`,
     },
-    size: { type: 'string', value: 'WxH', help: 'size of the frames' },
+    size: { type: 'string', value: 'WxH', required: true, help: 'size of the frames' },
     backend: {
       type: 'string',
       value: 'NAME',
+      required: true,
       help: 'tensorrt (on the GPU that will run it) or tensorrt-rtx (needs no GPU)',
     },
-    output: { type: 'string', short: 'o', value: 'FILE', help: 'the engine file to write' },
+    output: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'the engine file to write' },
     k: { type: 'string', short: 'k', value: 'N', help: "factor of one pass (default: the model's)" },
-    batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
+    batch: { type: 'string', value: 'B', help: 'windows in one run (default: 1)' },
     precision: { type: 'string', value: 'P', help: 'fp16 (default), fp32 or tf32' },
-    lowering: { type: 'string', value: '3d|2d', help: 'the form of the convolutions (default 3d)' },
+    lowering: { type: 'string', value: '3d|2d', help: 'the form of the convolutions (default: 3d)' },
     'compute-capability': {
       type: 'string',
       value: 'LIST',
       help: 'tensorrt-rtx: the GPUs to build for, such as 8.9,12.0 (default: all from 8.0 up)',
     },
-    device: { type: 'string', value: 'N', help: 'tensorrt: the GPU to build on (default 0)' },
+    device: { type: 'string', value: 'N', help: 'tensorrt: the GPU to build on (default: 0)' },
     'workspace-mib': { type: 'string', value: 'MIB', help: 'most scratch memory of one layer (default: no limit)' },
-    'optimization-level': { type: 'string', value: '0-5', help: 'how long the builder searches (default 3)' },
+    'optimization-level': { type: 'string', value: '0-5', help: 'how long the builder searches (default: 3)' },
     tensorrt: { type: 'string', value: 'PATH', help: 'the TensorRT library, or a folder with it (default: searched)' },
     overwrite: { type: 'boolean', help: 'replace an existing file' },
   },
   example: 'flavr build --size 1280x720 --backend tensorrt-rtx -o flavr-720p.engine',
   async run({ options, signal, print, note }) {
-    const output = requiredOption('--output', options.output);
-    const backend = choiceOption('--backend', requiredOption('--backend', options.backend), [
-      'tensorrt',
-      'tensorrt-rtx',
-    ])!;
+    const output = options.output;
+    const backend = choiceOption('--backend', options.backend, ['tensorrt', 'tensorrt-rtx'])!;
     const mib = integerOption('--workspace-mib', options['workspace-mib'], 1, 1 << 20);
     const request = {
       backend,
-      ...sizeOption('--size', requiredOption('--size', options.size)),
+      ...sizeOption('--size', options.size),
       factor: integerOption('-k', options.k, 2, 64),
       batch: integerOption('--batch', options.batch, 1, MOST_BATCH),
       precision: choiceOption('--precision', options.precision, PRECISIONS),

@@ -12,7 +12,7 @@ import { OutputFile, unwritable } from '../video/output-file.js';
 import { openSource } from '../video/source.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
-import { integerOption, requiredOption } from './values.js';
+import { integerOption } from './values.js';
 
 const WINDOWS = 16;
 
@@ -21,7 +21,13 @@ export const calibrate = defineCommand({
   summary: 'measure, on your own video, what --precision int8 needs',
   positionals: ['IN'],
   options: {
-    output: { type: 'string', short: 'o', value: 'FILE', help: 'the calibration to write, a small JSON file' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'FILE',
+      required: true,
+      help: 'the calibration to write, a small JSON file',
+    },
     model: { type: 'string', value: 'M', help: `a bundled model or a checkpoint (default: ${DEFAULT_MODEL})` },
     windows: {
       type: 'string',
@@ -33,7 +39,7 @@ export const calibrate = defineCommand({
   },
   example: 'flavr calibrate holiday.mp4 -o holiday.json',
   async run({ positionals, options, signal, print }) {
-    const path = requiredOption('-o', options.output);
+    const path = options.output;
     const count = integerOption('--windows', options.windows, 1, 4096) ?? WINDOWS;
     const threads = integerOption('--threads', options.threads, 1, 1024);
     const file = await OutputFile.create(path, options.overwrite ?? false);
@@ -51,7 +57,9 @@ export const calibrate = defineCommand({
       });
       await file.commit();
       const { windows, ranges } = calibration;
-      print(`${path}: ${ranges.size} activations of ${model.name}, measured on ${windows} windows`);
+      print(
+        `${path}: ${ranges.size} activations of ${model.name}, measured on ${windows} window${windows === 1 ? '' : 's'}`,
+      );
       return { path, model: model.name, windows, activations: ranges.size };
     } catch (error) {
       await file.discard();

@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly multiple?: boolean;
   /** What stands for the value in the help: `N`, `FILE`, `WxH`. */
   readonly value?: string;
+  /** The command cannot do without it. */
+  readonly required?: true;
   readonly help: string;
 }
 
@@ -20,7 +22,11 @@ type OptionValue<S extends OptionSpec> = S['type'] extends 'boolean'
     ? string[]
     : string;
 
-export type OptionValues<O extends OptionSpecs> = { readonly [K in keyof O]?: OptionValue<O[K]> };
+type Required<O extends OptionSpecs> = { [K in keyof O]: O[K]['required'] extends true ? K : never }[keyof O];
+
+export type OptionValues<O extends OptionSpecs> = { readonly [K in keyof O]?: OptionValue<O[K]> } & {
+  readonly [K in Required<O>]: OptionValue<O[K]>;
+};
 
 /** What a running command may use of the world. */
 export interface CommandContext<O extends OptionSpecs> {
@@ -62,7 +68,7 @@ export const COMMON_OPTIONS = {
 
 /**
  * Reads a command's words.
- * @throws FlavrError `BAD_ARGUMENT` for unknown options, missing values, and too few or too many words.
+ * @throws FlavrError `BAD_ARGUMENT` for unknown options, missing options or values, and too few or too many words.
  */
 export function parseCommandLine<O extends OptionSpecs>(
   command: Command<O>,
@@ -82,7 +88,14 @@ export function parseCommandLine<O extends OptionSpecs>(
     throw new FlavrError('BAD_ARGUMENT', `${firstSentence(cause)} See: flavr ${command.name} --help`, { cause });
   }
   const { json, help, ...options } = parsed.values;
-  if (!help) checkPositionals(command, parsed.positionals);
+  if (!help) {
+    checkPositionals(command, parsed.positionals);
+    const missing = requiredOptions(command).filter(([name]) => options[name] === undefined);
+    if (missing.length > 0) {
+      const needed = missing.map(([, usage]) => usage).join(' and ');
+      throw new FlavrError('BAD_ARGUMENT', `flavr ${command.name} needs ${needed}. See: flavr ${command.name} --help`);
+    }
+  }
   return {
     positionals: parsed.positionals,
     options: options as OptionValues<O>,
@@ -108,9 +121,17 @@ function checkPositionals(command: Pick<Command, 'name' | 'positionals'>, words:
   );
 }
 
-/** The text of `flavr COMMAND --help`. */
-export function commandHelp(command: Command): string {
+/** The options that must be given, each with how it is written. */
+function requiredOptions({ options }: Pick<Command, 'options'>): [name: string, usage: string][] {
+  return Object.entries(options).flatMap(([name, { required, short, value }]) =>
+    required ? [[name, `${short ? `-${short}` : `--${name}`} ${value}`]] : [],
+  );
+}
+
+/** The text of `flavr COMMAND --help`, its lines at most `width` characters long. */
+export function commandHelp(command: Command, width: number): string {
   const positionals = command.positionals.map((word) => (word.endsWith('?') ? `[${word.slice(0, -1)}]` : word));
+  const required = requiredOptions(command).map(([, usage]) => usage);
   const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
   const rows = Object.entries(specs).map(([name, spec]) => {
     const value = spec.type === 'string' ? ` ${spec.value ?? 'VALUE'}` : '';
@@ -120,24 +141,24 @@ export function commandHelp(command: Command): string {
   return [
     `flavr ${command.name}: ${command.summary}`,
     '',
-    `Usage: flavr ${[command.name, ...positionals, '[options]'].join(' ')}`,
+    `Usage: flavr ${[command.name, ...positionals, ...required, '[options]'].join(' ')}`,
     '',
     'Options:',
-    ...formatRows(rows),
+    ...formatRows(rows, width),
     '',
     'Example:',
     `  ${command.example}`,
   ].join('\n');
 }
 
-/** Two columns, the second wrapped so that a line stays within 100 characters. */
-export function formatRows(rows: readonly (readonly [string, string])[]): string[] {
+/** Two columns, the second wrapped so that a line stays within `width` characters. */
+export function formatRows(rows: readonly (readonly [string, string])[], width: number): string[] {
   const left = Math.max(...rows.map(([label]) => label.length)) + 4;
   return rows.flatMap(([label, text]) => {
     const lines: string[] = [];
     let line = '';
     for (const word of text.split(' ')) {
-      if (line && left + line.length + word.length + 1 > 100) {
+      if (line && left + line.length + word.length + 1 > width) {
         lines.push(line);
         line = '';
       }

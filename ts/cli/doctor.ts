@@ -6,7 +6,7 @@ export const doctor = defineCommand({
   summary: 'say what this machine can run, and how to fix what it cannot',
   positionals: [],
   options: {
-    'cache-dir': { type: 'string', value: 'DIR', help: 'where engines are kept (default: the user’s cache folder)' },
+    'cache-dir': { type: 'string', value: 'DIR', help: "where engines are kept (default: the user's cache folder)" },
   },
   example: 'flavr doctor',
   async run({ options, print }) {

@@ -20,7 +20,7 @@ import { OutputFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { clock, ProgressLine } from './progress.js';
 import { RUN_OPTIONS, readRunOptions } from './run-options.js';
-import { BACKENDS, choiceOption, integerOption, requiredOption } from './values.js';
+import { BACKENDS, choiceOption, integerOption } from './values.js';
 
 const BASELINES = ['blend', 'nearest', 'minterpolate'] as const;
 const WORST = 3;
@@ -29,9 +29,10 @@ const OPTIONS = {
   dataset: {
     type: 'string',
     value: 'NAME',
+    required: true,
     help: `${DATA_SETS.join(', ')}; video is any video or folder of frames, with every k-th kept`,
   },
-  data: { type: 'string', value: 'PATH', help: 'the folder in its published layout, or the video' },
+  data: { type: 'string', value: 'PATH', required: true, help: 'the folder in its published layout, or the video' },
   ...RUN_OPTIONS,
   compare: {
     type: 'string',
@@ -72,8 +73,8 @@ type Context = CommandContext<typeof OPTIONS>;
 async function run(context: Context): Promise<Report> {
   const { options, signal } = context;
   const line = new ProgressLine(process.stderr);
-  const dataset = requiredOption('--dataset', options.dataset);
-  const data = requiredOption('--data', options.data);
+  const dataset = options.dataset;
+  const data = options.data;
   const asked = {
     factor: integerOption('--k', options.k, 2, 64),
     limit: integerOption('--limit', options.limit, 1, 10_000_000),

@@ -5,23 +5,29 @@ import { DEFAULT_MODEL } from '../model/bundled.js';
 import { unwritable } from '../video/output-file.js';
 import { OutputFolder } from '../video/output-folder.js';
 import { defineCommand } from './command.js';
-import { integerOption, requiredOption, timeOption } from './values.js';
+import { integerOption, timeOption } from './values.js';
 
 export const explain = defineCommand({
   name: 'explain',
   summary: "show what the network's gates look at in one window of a video",
   positionals: ['IN'],
   options: {
-    at: { type: 'string', value: 'T', help: 'the gap at this time: 12.5 or 1:02.5' },
-    output: { type: 'string', short: 'o', value: 'DIR', help: 'the folder to write: PNG files and index.html' },
-    model: { type: 'string', value: 'M', help: `a bundled model or a checkpoint (default ${DEFAULT_MODEL})` },
+    at: { type: 'string', value: 'T', required: true, help: 'the gap at this time: 12.5 or 1:02.5' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      required: true,
+      help: 'the folder to write: PNG files and index.html',
+    },
+    model: { type: 'string', value: 'M', help: `a bundled model or a checkpoint (default: ${DEFAULT_MODEL})` },
     threads: { type: 'string', value: 'N', help: 'threads to run on (default: all cores)' },
     overwrite: { type: 'boolean', help: 'replace an existing explanation' },
   },
   example: 'flavr explain holiday.mp4 --at 12.5 -o gates',
   async run({ positionals, options, signal, print }) {
-    const path = requiredOption('-o', options.output);
-    const at = timeOption('--at', requiredOption('--at', options.at))!;
+    const path = options.output;
+    const at = timeOption('--at', options.at)!;
     const threads = integerOption('--threads', options.threads, 1, 1024);
     const folder = await OutputFolder.create(path, options.overwrite ?? false, isExplanationFile);
     try {

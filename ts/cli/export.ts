@@ -6,33 +6,33 @@ import { LOWERINGS } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
-import { choiceOption, integerOption, requiredOption, sizeOption } from './values.js';
+import { choiceOption, integerOption, sizeOption } from './values.js';
 
 export const exportGraph = defineCommand({
   name: 'export',
   summary: 'write a model as an ONNX graph for one frame size',
   positionals: [],
   options: {
-    model: { type: 'string', value: 'M', help: `a bundled model or a file (default ${DEFAULT_MODEL})` },
-    size: { type: 'string', value: 'WxH', help: 'size of the frames in pixels' },
+    model: { type: 'string', value: 'M', help: `a bundled model or a file (default: ${DEFAULT_MODEL})` },
+    size: { type: 'string', value: 'WxH', required: true, help: 'size of the frames in pixels' },
     k: { type: 'string', short: 'k', value: 'N', help: "the factor, a divisor of the model's (default: the model's)" },
-    batch: { type: 'string', value: 'B', help: 'windows in one run (default 1)' },
-    precision: { type: 'string', value: 'fp32|fp16|int8', help: 'of the convolutions (default fp32)' },
+    batch: { type: 'string', value: 'B', help: 'windows in one run (default: 1)' },
+    precision: { type: 'string', value: 'fp32|fp16|int8', help: 'of the convolutions (default: fp32)' },
     calibration: { type: 'string', value: 'FILE', help: 'for int8: what flavr calibrate wrote' },
     lowering: {
       type: 'string',
       value: LOWERINGS.join('|'),
-      help: '3-D convolutions, sums of 2-D ones, or fewer of those for a CPU (default 3d; of int8, 2d)',
+      help: '3-D convolutions, sums of 2-D ones, or fewer of those for a CPU (default: 3d; of int8, 2d)',
     },
     raw: { type: 'boolean', help: 'one float window in, float frames out, unclamped; the size must divide by 8' },
     fusion: { type: 'string', value: 'concat|add|none', help: 'how skips are joined, where the file does not tell' },
-    output: { type: 'string', short: 'o', value: 'X.onnx', help: 'the file to write' },
+    output: { type: 'string', short: 'o', value: 'X.onnx', required: true, help: 'the file to write' },
     overwrite: { type: 'boolean', help: 'replace an existing file' },
   },
   example: 'flavr export --model mini-2x --size 640x360 -o mini-2x.onnx',
   async run({ options, print }) {
-    const path = requiredOption('--output', options.output);
-    const size = sizeOption('--size', requiredOption('--size', options.size));
+    const path = options.output;
+    const size = sizeOption('--size', options.size);
     const k = integerOption('--k', options.k, 2, 64);
     const batch = integerOption('--batch', options.batch, 1, 64);
     const precision = choiceOption('--precision', options.precision, ['fp32', 'fp16', 'int8']);

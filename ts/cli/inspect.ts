@@ -8,7 +8,7 @@ export const inspect = defineCommand({
   summary: 'say what a checkpoint, graph or engine is, and what decided it',
   positionals: ['FILE'],
   options: {
-    size: { type: 'string', value: 'WxH', help: 'size of the frames to estimate cost for (default 512x512)' },
+    size: { type: 'string', value: 'WxH', help: 'size of the frames to estimate cost for (default: 512x512)' },
     fusion: { type: 'string', value: 'add|none', help: 'how skips are joined, where the file does not tell' },
     temporal: {
       type: 'string',

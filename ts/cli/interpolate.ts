@@ -1,4 +1,5 @@
 import { toNumber } from '../rational.js';
+import { DEFAULT_SCENE_THRESHOLD } from '../video/cuts.js';
 import { interpolateVideo } from '../video/index.js';
 import type { VideoSummary } from '../video/options.js';
 import type { StageTiming, VideoTimings } from '../video/timings.js';
@@ -11,7 +12,6 @@ import {
   keyValueOption,
   numberOption,
   rateOption,
-  requiredOption,
   thresholdOption,
   timeOption,
 } from './values.js';
@@ -21,6 +21,7 @@ const OPTIONS = {
     type: 'string',
     short: 'o',
     value: 'OUT',
+    required: true,
     help: 'the file (or, for images, the folder) to write; its extension chooses the container',
   },
   k: {
@@ -35,7 +36,11 @@ const OPTIONS = {
   ...RUN_OPTIONS,
   engine: { type: 'string', value: 'FILE', help: 'an engine written by flavr build, in place of a model' },
   codec: { type: 'string', value: 'NAME', help: "FFmpeg's encoder name, such as libx265 (default: by container)" },
-  crf: { type: 'string', value: 'N', help: 'quality of encoders that have one: lower is better and larger' },
+  crf: {
+    type: 'string',
+    value: 'N',
+    help: 'quality of encoders that have one: lower is better and larger (default: 18 for H.264)',
+  },
   'encoder-option': {
     type: 'string',
     value: 'K=V',
@@ -45,7 +50,7 @@ const OPTIONS = {
   'scene-threshold': {
     type: 'string',
     value: 'X|off',
-    help: 'how different two frames must be to be a cut, from 0 to 1, or off',
+    help: `how different two frames must be to be a cut, from 0 to 1, or off (default: ${DEFAULT_SCENE_THRESHOLD})`,
   },
   start: { type: 'string', value: 'T', help: 'begin at this time: 12.5 or 1:02.5' },
   duration: { type: 'string', value: 'T', help: 'take this much of the source' },
@@ -73,7 +78,7 @@ async function run(context: CommandContext<typeof OPTIONS>): Promise<VideoSummar
   const { options } = context;
   const line = new ProgressLine(process.stderr);
   try {
-    const summary = await interpolateVideo(context.positionals[0]!, requiredOption('-o', options.output), {
+    const summary = await interpolateVideo(context.positionals[0]!, options.output, {
       k: integerOption('-k', options.k, 1, 4096),
       fps: rateOption('--fps', options.fps),
       slow: integerOption('--slow', options.slow, 1, 4096),

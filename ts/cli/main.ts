@@ -21,5 +21,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const streams = {
   out: (text: string) => void process.stdout.write(text),
   error: (text: string) => void process.stderr.write(text),
+  columns: process.stdout.columns,
 };
 process.exitCode = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);

@@ -9,10 +9,15 @@ export type ExitCode = 0 | 1 | 2 | 3 | 130;
 export interface Streams {
   out(text: string): void;
   error(text: string): void;
+  /** Characters in a line of the terminal; undefined: there is none. */
+  readonly columns?: number | undefined;
 }
 
 /** Commands are imported only when they are named, so that a run loads nothing it does not need. */
 export type CommandLoaders = ReadonlyMap<string, () => Promise<Command>>;
+
+// Longer lines are hard to read, and much shorter ones leave no room beside the names of options.
+const helpWidth = ({ columns = 100 }: Streams): number => Math.min(Math.max(columns, 60), 100);
 
 /** Runs one command line to its exit code; never rejects. */
 export async function runCommandLine(
@@ -21,10 +26,10 @@ export async function runCommandLine(
   streams: Streams,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const [name, ...rest] = words;
+  const [name, ...rest] = words[0] === 'help' && words[1] !== undefined ? [words[1], '--help'] : words;
   try {
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-      const text = await overview(commands);
+      const text = await overview(commands, helpWidth(streams));
       if (name === undefined) streams.error(text);
       else streams.out(text);
       return name === undefined ? 2 : 0;
@@ -52,7 +57,7 @@ async function runCommand(
 ): Promise<ExitCode> {
   const { positionals, options, json, help } = parseCommandLine(command, words);
   if (help) {
-    streams.out(`${commandHelp(command)}\n`);
+    streams.out(`${commandHelp(command, helpWidth(streams))}\n`);
     return 0;
   }
   let code: ExitCode = 0;
@@ -101,7 +106,7 @@ function isRational(value: unknown): value is { num: bigint; den: bigint } {
   return typeof candidate?.num === 'bigint' && typeof candidate.den === 'bigint';
 }
 
-async function overview(commands: CommandLoaders): Promise<string> {
+async function overview(commands: CommandLoaders, width: number): Promise<string> {
   const loaded = await Promise.all([...commands.values()].map((load) => load()));
   return [
     'flavr: video frame interpolation with FLAVR',
@@ -109,7 +114,10 @@ async function overview(commands: CommandLoaders): Promise<string> {
     'Usage: flavr COMMAND [options]',
     '',
     'Commands:',
-    ...formatRows(loaded.map(({ name, summary }) => [name, summary] as const)),
+    ...formatRows(
+      loaded.map(({ name, summary }) => [name, summary] as const),
+      width,
+    ),
     '',
     'flavr COMMAND --help explains one. Example:',
     '  flavr interpolate holiday.mp4 -o smooth.mp4 -k 2',

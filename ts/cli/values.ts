@@ -66,12 +66,6 @@ export function keyValueOption(option: string, texts: readonly string[] | undefi
   );
 }
 
-/** The value of an option that the command cannot do without. */
-export function requiredOption(option: string, text: string | undefined): string {
-  if (text === undefined) throw new FlavrError('BAD_ARGUMENT', `${option} is needed and was not given.`);
-  return text;
-}
-
 /** A number from 0 to 1, or `off`. */
 export function thresholdOption(option: string, text: string | undefined): number | 'off' | undefined {
   return text === 'off' ? 'off' : numberOption(option, text, 0, 1);

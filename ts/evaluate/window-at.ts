@@ -16,6 +16,9 @@ const RUN_UP = rational(2);
 // The range that is asked for has an end, because that tells where on the source's clock it starts.
 const LONGEST = rational(24 * 3600);
 
+const noGap = (path: string, at: Rational, cause?: unknown) =>
+  new FlavrError('BAD_ARGUMENT', `${path} has no gap at ${toNumber(at)} s: its frames end before.`, { cause });
+
 interface Shown extends BytePicture {
   readonly time: Rational;
 }
@@ -41,7 +44,9 @@ async function search(
   signal: AbortSignal | undefined,
 ): Promise<VideoWindow | 'too few before'> {
   const half = inputs / 2;
-  const source = await openSource(path, { start, duration: LONGEST, signal });
+  const source = await openSource(path, { start, duration: LONGEST, signal }).catch((error) => {
+    throw error instanceof FlavrError && error.code === 'BAD_ARGUMENT' ? noGap(path, at, error) : error;
+  });
   const { width, height } = source.info;
   const cuts = new CutDetector(width, height);
   const goal = add(subtract(source.range!.end!, LONGEST), subtract(at, start));
@@ -69,7 +74,7 @@ async function search(
   }
   if (before.length < half && !shotIsKnown) return 'too few before';
   if (before.length === 0 || after.length === 0) {
-    throw new FlavrError('BAD_ARGUMENT', `${path} has no gap at ${toNumber(at)} s; its frames end there.`);
+    throw noGap(path, at);
   }
   const filled = [
     ...Array.from({ length: half - before.length }, () => before[0]!),
