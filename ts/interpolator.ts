@@ -1,4 +1,5 @@
 import type { Backend, BackendName, Session, SessionStats } from './backends/backend.js';
+import { choosePrecision } from './backends/precisions.js';
 import { selectBackend } from './backends/select.js';
 import { Dispatcher, type DispatchLimits } from './dispatch.js';
 import { builtModel } from './engine/built.js';
@@ -86,6 +87,7 @@ export class Interpolator {
     checkOptions(options);
     if (options.engine !== undefined) return Interpolator.#openEngine(options.engine, options);
     const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
+    choosePrecision(backend.name, options.precision);
     const model = await requestedModel({ ...options, model: options.model ?? DEFAULT_MODEL });
     const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver !== undefined) {
@@ -123,7 +125,7 @@ export class Interpolator {
       device,
       threads,
       factors: [...new Set([options.k ?? factor].flat().flatMap((k) => passesFor(factor, k)))],
-      precision: options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16'),
+      precision: choosePrecision(backend.name, options.precision),
       lowering: options.lowering,
       cacheDir: options.cacheDir,
       graphs: options.graphs,

@@ -94,6 +94,24 @@ test('start-up is taken of processes of their own, and every engine is built or 
   assert.equal(sweeps, []);
 });
 
+test('int8 is measured with a calibration, along an axis, from a new process on, and of noise', async () => {
+  const calibrated = await flavr(['calibrate', CUT, '-o', 'c.json', '--windows', '2'], { cwd: folder });
+  assert.is(calibrated.code, 0, calibrated.stderr);
+  const along = await run('--vary', 'precision', '--calibration', 'c.json', '--json');
+  assert.is(along.code, 0, along.stderr);
+  const [sweep] = (JSON.parse(along.stdout) as BenchReport).sweeps;
+  assert.equal(
+    measured(sweep!).map(({ value }) => value),
+    ['fp32', 'fp16', 'int8'],
+  );
+  const started = await run('--start-up', '--precision', 'int8', '--calibration', 'c.json', '--json');
+  assert.is(started.code, 0, started.stderr);
+  assert.ok((JSON.parse(started.stdout) as BenchReport).startUp!.command!.median > 0);
+  const noise = await run('--untrained', 'r18', '--precision', 'int8', '--vary', 'batch=1', '--json');
+  assert.is(noise.code, 0, noise.stderr);
+  assert.is((JSON.parse(noise.stdout) as BenchReport).sweeps[0]!.points[0]!.point.precision, 'int8');
+});
+
 test('a video is run from file to file, and its stages add up to no more work than there was', async () => {
   const { code, stdout, stderr } = await run('--video', CUT, '--json');
   assert.is(code, 0, stderr);

@@ -21,11 +21,12 @@ test('a sweep changes one thing and keeps the rest', () => {
   assert.equal(lowerings!.points[0]!.point, { ...BASE, lowering: '3d' });
 });
 
-test('fp16, which winograd is not made for, is measured and named as the 2d that it is', () => {
-  const [sweep] = parseSweeps(['precision'], { ...FROM, point: { ...BASE, lowering: 'winograd' } });
+test('fp16 and int8, which winograd is not made for, are measured and named as the 2d that they are', () => {
+  const from: SweepBase = { ...FROM, precisions: ['fp32', 'fp16', 'int8'], point: { ...BASE, lowering: 'winograd' } };
+  const [sweep] = parseSweeps(['precision'], from);
   assert.equal(
     sweep!.points.map(({ point }) => point.lowering),
-    ['winograd', '2d'],
+    ['winograd', '2d', '2d'],
   );
 });
 
@@ -60,6 +61,7 @@ test('the untrained network has the published size for every k, and the same noi
   const { parameters, paperFlops } = estimateGraph(model, { width: 512, height: 512 });
   assert.is(Math.round(parameters / 1e4), 4206);
   assert.is(Math.round(paperFlops / 1e10), 213);
+  assert.ok(estimateGraph(model, { width: 64, height: 64, precision: 'int8' }).parameters > 0);
   const again = untrainedModel('r18', 32);
   const stem = 'encoder.stem.0.weight';
   assert.equal(again.tensors.get(stem), model.tensors.get(stem));

@@ -42,6 +42,18 @@ test('several models and baselines run side by side; the files and the document 
   for (const { method } of set!.methods) assert.ok(page.includes(method), method);
 });
 
+test('one model in two precisions', async () => {
+  const calibrated = await flavr(['calibrate', CUT, '-o', 'c.json', '--windows', '2'], { cwd: folder });
+  assert.is(calibrated.code, 0, calibrated.stderr);
+  const words = [...VIDEO, '--compare', '@int8', '--calibration', 'c.json', '--baselines', 'none', '--limit', '1'];
+  const { code, stdout, stderr } = await flavr([...words, '--json'], { cwd: folder });
+  assert.is(code, 0, stderr);
+  const [fp32, int8] = (JSON.parse(stdout) as Report).sets[0]!.methods;
+  assert.equal([fp32!.method, int8!.method], ['mini-2x', 'mini-2x@int8']);
+  assert.is.not(fp32!.psnr, int8!.psnr);
+  assert.ok(Math.abs(fp32!.psnr - int8!.psnr) < 1, `${fp32!.psnr} dB in fp32, ${int8!.psnr} dB in int8`);
+});
+
 test('people get a table, and a resumed run gives the same one', async () => {
   const words = [...VIDEO, '--baselines', 'blend', '--limit', '2', '--resume', 'journal'];
   const first = await flavr(words, { cwd: folder });
@@ -71,6 +83,12 @@ for (const [what, words, message] of [
   ['no data', ['--dataset', 'video'], /needs --data PATH/],
   ['a factor that the protocol does not have', ['--dataset', 'davis', '--data', '.', '-k', '3'], /k = 2; got 3/],
   ['an unknown baseline', ['--dataset', 'video', '--data', SAMPLE, '--baselines', 'rife'], /--baselines must be/],
+  [
+    'a calibration, and nothing in int8',
+    ['--dataset', 'video', '--data', SAMPLE, '--calibration', 'c.json'],
+    /A calibration is for precision int8/,
+  ],
+  ['int8 without a calibration', ['--dataset', 'video', '--data', SAMPLE, '--compare', '@int8'], /calibration/],
   ['a model given twice', ['--dataset', 'video', '--data', SAMPLE, '--compare', 'mini-2x'], /would be called mini-2x/],
 ] as const) {
   test(`wrong usage: ${what}`, async () => {

@@ -69,7 +69,7 @@ test('refused: a file that is missing, a folder, and one that is too large to be
   await rejects(readCalibration(written(' '.repeat(2 ** 20 + 1))), 'CALIBRATION_INVALID', /1048577 bytes/);
 });
 
-test("refused: other weights' calibration, one that lacks a range, and one without int8", async () => {
+test("refused: other weights' calibration, one that lacks a range, and one without int8 or int8 without one", async () => {
   const other = { ...calibration, hash: 'f'.repeat(64) };
   await rejects((async () => calibratedModel(model, other))(), 'CALIBRATION_INVALID', /other weights/);
   const short = { ...calibration, ranges: new Map([...ranges].slice(1)) };
@@ -78,6 +78,7 @@ test("refused: other weights' calibration, one that lacks a range, and one witho
     'CALIBRATION_INVALID',
     new RegExp(`no range of ${first}`),
   );
+  await rejects(requestedModel({ model, precision: 'int8' }), 'BAD_ARGUMENT', /needs the ranges/);
   await rejects(requestedModel({ model, calibration }), 'BAD_ARGUMENT', /int8; got no precision/);
   await rejects(requestedModel({ model, calibration, precision: 'fp32' }), 'BAD_ARGUMENT', /int8; got fp32/);
 });

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { buildGraph } from '../model/graph/build.js';
-import type { BuiltGraph } from '../model/graph-spec.js';
+import type { BuiltGraph, Precision } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
 import { checkCpuMemory, estimateCpuMemory } from './cpu-memory.js';
 import { CPU_LOWERING } from './cpu-options.js';
 import { CpuSession } from './cpu-session.js';
+import { choosePrecision } from './precisions.js';
 
 /** ONNX Runtime on the CPU: the backend that every machine has. Batches are run one window at a time. */
 export const cpuBackend: Backend = {
@@ -17,24 +18,11 @@ export const cpuBackend: Backend = {
   },
 
   async openSession(options: SessionOptions): Promise<Session> {
-    const {
-      model,
-      format,
-      factors,
-      precision,
-      lowering = CPU_LOWERING,
-      threads = availableParallelism(),
-      signal,
-    } = options;
+    const { model, format, factors, lowering = CPU_LOWERING, threads = availableParallelism(), signal } = options;
     if (model.kind === 'engine') {
       throw new FlavrError('BAD_ARGUMENT', 'An engine runs on a GPU; the CPU backend needs its model.');
     }
-    if (precision === 'tf32') {
-      throw new FlavrError(
-        'BAD_ARGUMENT',
-        'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32, fp16 and int8.',
-      );
-    }
+    const precision = choosePrecision('cpu', options.precision) as Precision;
     const problem = peerProblem('onnxruntime-node');
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
     let memoryBytes = 0;

@@ -71,9 +71,9 @@ export function parseSweeps(words: readonly string[], base: SweepBase): Sweep[] 
   });
 }
 
-/** A point as it is really run: in fp16 the lowering of the CPU is 2d. */
+/** A point as it is really run: only fp32 has the lowering that is made for the CPU. */
 export const asRun = (point: Point): Point =>
-  point.precision === 'fp16' && point.lowering === 'winograd' ? { ...point, lowering: '2d' } : point;
+  point.precision !== 'fp32' && point.lowering === 'winograd' ? { ...point, lowering: '2d' } : point;
 
 /** The base point with another value on one axis. */
 function pointAt(axis: Axis, value: string, { point, factors, precisions }: SweepBase): Point {

@@ -24,6 +24,8 @@ export interface StartUp {
 /** What the process is told; every value survives JSON. */
 export type StartUpRequest = Pick<OpenOptions, 'width' | 'height' | 'backend' | 'device' | 'precision' | 'threads'> & {
   readonly model: string;
+  /** Path of a file. */
+  readonly calibration?: string | undefined;
   readonly k: number;
 };
 
@@ -66,8 +68,8 @@ async function startOnce(request: StartUpRequest, signal: AbortSignal | undefine
 async function runCommand(request: StartUpRequest, signal: AbortSignal | undefined): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'flavr-bench-'));
   try {
-    const { model, k, backend, device, precision, threads } = request;
-    const options = Object.entries({ model, k, backend, device, precision, threads }).flatMap(([name, value]) =>
+    const { width, height, ...named } = request;
+    const options = Object.entries(named).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, String(value)],
     );
     const sample = join(packageRoot(), 'samples', 'bunny.mp4');

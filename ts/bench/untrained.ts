@@ -1,4 +1,5 @@
 import type { ModelConfig, Tensor, WeightsModel } from '../model/config.js';
+import { quantisedActivations } from '../model/graph/build.js';
 import { expectedTensors } from '../model/layout.js';
 
 /** Blocks per encoder stage of the shapes that the paper has. */
@@ -38,7 +39,13 @@ export function untrainedModel(shape: UntrainedShape, factor: number): WeightsMo
   const decidedBy = Object.fromEntries(decided) as WeightsModel['decidedBy'];
   const name = `untrained-${shape}`;
   // What a hash is for: it tells these weights from all others, in the cache of engines too.
-  return { kind: 'weights', config, decidedBy, tensors, name, hash: `${name}-${factor}x`, metadata: {} };
+  const hash = `${name}-${factor}x`;
+  const model: WeightsModel = { kind: 'weights', config, decidedBy, tensors, name, hash, metadata: {} };
+  // Times do not depend on the ranges either.
+  const ranges = new Map(
+    [...quantisedActivations(model).keys()].map((activation) => [activation, { min: -1, max: 1 }]),
+  );
+  return { ...model, calibration: { model: name, hash, windows: 0, ranges } };
 }
 
 /** Whole numbers from 0 to 2^32, the same ones for the same seed. */

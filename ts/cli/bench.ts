@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Backend } from '../backends/backend.js';
 import { CPU_LOWERING } from '../backends/cpu-options.js';
+import { choosePrecision, precisionsOf } from '../backends/precisions.js';
 import { selectBackend } from '../backends/select.js';
 import { compareReports } from '../bench/compare.js';
 import { measureEngineBuilds } from '../bench/engine-builds.js';
@@ -144,11 +145,13 @@ async function readJob({ options, signal }: Context): Promise<Job> {
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
   const onCpu = backend.name === 'cpu';
-  const precisions = onCpu ? (['fp32', 'fp16'] as const) : (['fp16', 'fp32', 'tf32'] as const);
+  if (untrained && asked.calibration !== undefined) {
+    throw new FlavrError('BAD_ARGUMENT', '--calibration is for a trained model; --untrained needs none.');
+  }
   const k = integerOption('-k', options.k, 2, 4096);
-  const loaded = untrained
-    ? untrainedModel(untrained, k ?? 2)
-    : await requestedModel({ ...asked, model: asked.model ?? DEFAULT_MODEL });
+  const loaded = untrained ? untrainedModel(untrained, k ?? 2) : await benchModel(asked);
+  const calibrated = loaded.kind === 'weights' && loaded.calibration !== undefined;
+  const precisions = precisionsOf(backend.name).filter((precision) => precision !== 'int8' || calibrated);
   const fixed = loaded.kind === 'graph' ? `${loaded.width}x${loaded.height}` : '256x256';
   const cores = availableParallelism();
   const base = asRun({
@@ -156,7 +159,7 @@ async function readJob({ options, signal }: Context): Promise<Job> {
     k: k ?? modelFactor(loaded),
     batch: integerOption('--batch', options.batch, 1, 64) ?? 1,
     inFlight: integerOption('--in-flight', options['in-flight'], 1, 64) ?? 1,
-    precision: asked.precision ?? precisions[0],
+    precision: choosePrecision(backend.name, asked.precision),
     lowering: choiceOption('--lowering', options.lowering, LOWERINGS) ?? (onCpu ? CPU_LOWERING : '3d'),
     threads: onCpu ? (asked.threads ?? cores) : undefined,
   });
@@ -176,6 +179,11 @@ async function readJob({ options, signal }: Context): Promise<Job> {
       seconds: numberOption('--seconds', options.seconds, 0, 3600) ?? 3,
     },
   };
+}
+
+/** With a calibration the model is ready for int8, which may be asked for as a whole or along an axis only. */
+function benchModel({ model = DEFAULT_MODEL, calibration, precision }: ReturnType<typeof readRunOptions>) {
+  return requestedModel({ model, calibration, precision: calibration === undefined ? precision : 'int8' });
 }
 
 /** What is known before anything is measured. */
@@ -225,7 +233,11 @@ async function measure(
     }
     add({ referenceRates, sweeps: [...report.sweeps, { axis, points: results }] });
   }
-  const run = { ...readRunOptions(options), backend: job.backend.name, precision: base.precision, k: base.k };
+  const { calibration, ...asked } = readRunOptions(options);
+  const run = {
+    ...{ ...asked, backend: job.backend.name, precision: base.precision, k: base.k },
+    calibration: base.precision === 'int8' ? calibration : undefined,
+  };
   if (job.startUp) {
     line.show('start-up');
     const { width, height } = base;

@@ -20,7 +20,7 @@ import { OutputFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { clock, ProgressLine } from './progress.js';
 import { RUN_OPTIONS, readRunOptions } from './run-options.js';
-import { BACKENDS, choiceOption, integerOption } from './values.js';
+import { BACKENDS, choiceOption, integerOption, PRECISIONS } from './values.js';
 
 const BASELINES = ['blend', 'nearest', 'minterpolate'] as const;
 const WORST = 3;
@@ -36,9 +36,9 @@ const OPTIONS = {
   ...RUN_OPTIONS,
   compare: {
     type: 'string',
-    value: 'M[@BACKEND]',
+    value: 'M[@WHERE]',
     multiple: true,
-    help: 'another model, or @BACKEND for the same one elsewhere; may be repeated',
+    help: 'another model, or the same one on another backend or in another precision: M, @tensorrt, @int8, M@cpu@int8; may be repeated',
   },
   baselines: {
     type: 'string',
@@ -117,15 +117,19 @@ async function run(context: Context): Promise<Report> {
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
 async function openMethods({ options, note }: Context, methods: Method[]): Promise<void> {
-  const { model = DEFAULT_MODEL, ...common } = readRunOptions(options);
+  const { model = DEFAULT_MODEL, calibration, ...common } = readRunOptions(options);
   const baselines = baselineOption(options.baselines);
   const { compare = [] } = options;
   const named = nameModels([
     model,
     ...compare.map((word) => (word.startsWith('@') ? splitModel(model).path + word : word)),
   ]);
-  for (const { path, backend = common.backend, name } of named) {
-    methods.push(await modelMethod(path, { ...common, backend, name }));
+  const precisions = named.map(({ precision = common.precision }) => precision);
+  for (const [i, { path, backend = common.backend, name }] of named.entries()) {
+    const precision = precisions[i];
+    // Where nothing runs in int8, the first model says what a calibration is for.
+    const ranges = precision === 'int8' || !precisions.includes('int8') ? calibration : undefined;
+    methods.push(await modelMethod(path, { ...common, backend, precision, calibration: ranges, name }));
   }
   for (const baseline of baselines) {
     if (baseline === 'blend') methods.push(blend);
@@ -139,17 +143,22 @@ async function openMethods({ options, note }: Context, methods: Method[]): Promi
 interface NamedModel {
   readonly path: string;
   readonly backend: (typeof BACKENDS)[number] | undefined;
+  readonly precision: (typeof PRECISIONS)[number] | undefined;
   readonly name: string;
 }
 
-/** Reads `M[@BACKEND]`. */
-function splitModel(word: string): Pick<NamedModel, 'path' | 'backend'> {
+/** Reads `M[@BACKEND][@PRECISION]`, in either order. */
+function splitModel(word: string): Omit<NamedModel, 'name'> {
   const at = word.lastIndexOf('@');
-  const backend = BACKENDS.find((known) => at > 0 && known === word.slice(at + 1));
-  return { path: backend ? word.slice(0, at) : word, backend };
+  const place = at > 0 ? word.slice(at + 1) : undefined;
+  const backend = BACKENDS.find((known) => known === place);
+  const precision = PRECISIONS.find((known) => known === place);
+  if (!backend && !precision) return { path: word, backend, precision };
+  const rest = splitModel(word.slice(0, at));
+  return { path: rest.path, backend: rest.backend ?? backend, precision: rest.precision ?? precision };
 }
 
-/** A model is called by its file's name and backend, or by the whole word where that would not be unique. */
+/** A model is called by its file's name, backend and precision, or by the whole word where that would not be unique. */
 function nameModels(words: readonly string[]): NamedModel[] {
   const models = words.map((word) => ({ word, ...splitModel(word), name: basename(word) }));
   return models.map(({ word, name, ...model }, i) => {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Backend, BackendName } from '../backends/backend.js';
 import { checkCpuMemory, estimateCpuMemory } from '../backends/cpu-memory.js';
 import { CPU_LOWERING } from '../backends/cpu-options.js';
+import { choosePrecision } from '../backends/precisions.js';
 import { selectBackend } from '../backends/select.js';
 import { FlavrError } from '../errors.js';
 import { passesFor } from '../factors.js';
@@ -47,12 +48,13 @@ const MOST_OPEN = 2;
  * A model as a method. On the CPU its output is measured as it is, neither clamped nor rounded, as the official code
  * measures; other backends give bytes. A factor that takes several passes is made of bytes everywhere.
  * @param model a bundled model's name, a path, or what `loadModel` gave.
- * @throws FlavrError as `loadModel`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it.
+ * @throws FlavrError as `loadModel`; `BAD_ARGUMENT` for a precision that the backend does not have; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it.
  */
 export async function modelMethod(model: string | Model, options: ModelMethodOptions = {}): Promise<Method> {
   const { backend } = await selectBackend(options.backend ?? 'auto');
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
+  choosePrecision(backend.name, options.precision);
   return modelMethodOn(backend, await requestedModel({ ...options, model }), options);
 }
 
@@ -70,7 +72,7 @@ class ModelMethod implements Method {
   readonly #painters = new Recent<Painter>(MOST_OPEN);
 
   constructor(model: Model, backend: Backend, options: ModelMethodOptions) {
-    const precision = options.precision ?? (backend.name === 'cpu' ? 'fp32' : 'fp16');
+    const precision = choosePrecision(backend.name, options.precision);
     this.name = options.name ?? (backend.name === 'cpu' ? model.name : `${model.name}@${backend.name}`);
     const arithmetic = precision === 'int8' ? `int8 ${calibrationDigest(model)}` : precision;
     this.identity = `${model.hash} ${backend.name} ${arithmetic}`;
@@ -180,13 +182,8 @@ export interface RunnerOptions {
  * @throws FlavrError `OUT_OF_MEMORY` before memory is taken; `BAD_ARGUMENT` for tf32.
  */
 export async function openRunner(model: Model, options: RunnerOptions): Promise<GraphRunner> {
-  const { threads, precision, taps, ...spec } = options;
-  if (precision === 'tf32') {
-    throw new FlavrError(
-      'BAD_ARGUMENT',
-      'tf32 is a precision of NVIDIA GPUs; the CPU backend has fp32, fp16 and int8.',
-    );
-  }
+  const { threads, taps, ...spec } = options;
+  const precision = choosePrecision('cpu', options.precision) as Precision;
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
   const graph = buildGraph(model, { ...spec, precision, lowering: CPU_LOWERING, form: 'unrounded' }, taps);

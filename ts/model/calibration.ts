@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { FlavrError } from '../errors.js';
 import type { Model, WeightsModel } from './config.js';
-import { quantisedActivations } from './graph/build.js';
+import { quantisedActivations, uncalibrated } from './graph/build.js';
 import type { Precision } from './graph-spec.js';
 import { loadModel } from './load.js';
 
@@ -111,13 +111,19 @@ export interface ModelRequest {
 
 /**
  * The model, with its calibration where one is given.
- * @throws FlavrError as `loadModel` and `readCalibration`; `BAD_ARGUMENT` for a calibration without precision int8.
+ * @throws FlavrError as `loadModel` and `readCalibration`; `BAD_ARGUMENT` for a calibration without precision int8, and
+ * for int8 without one.
  */
 export async function requestedModel({ model: asked, calibration, precision }: ModelRequest): Promise<Model> {
   if (calibration !== undefined && precision !== 'int8') {
     throw new FlavrError('BAD_ARGUMENT', `A calibration is for precision int8; got ${precision ?? 'no precision'}.`);
   }
   const model = typeof asked === 'string' ? await loadModel(asked) : asked;
-  if (calibration === undefined) return model;
+  if (calibration === undefined) {
+    if (precision !== 'int8') return model;
+    if (model.kind === 'graph') throw quantisedGraph(model.name);
+    if (!model.calibration) throw uncalibrated(model.name);
+    return model;
+  }
   return calibratedModel(model, typeof calibration === 'string' ? await readCalibration(calibration) : calibration);
 }

@@ -190,11 +190,15 @@ function lower(
 
 function rangesOf({ name, calibration }: WeightsModel): Ranges {
   if (calibration) return (activation) => calibration.ranges.get(activation)!;
-  throw new FlavrError(
+  throw uncalibrated(name);
+}
+
+/** What is said of precision int8 without a calibration. */
+export const uncalibrated = (name: string): FlavrError =>
+  new FlavrError(
     'BAD_ARGUMENT',
     `Precision int8 needs the ranges of ${name}'s activations, measured on frames like those that will come: make them with "flavr calibrate" and name the file as calibration (--calibration).`,
   );
-}
 
 /** The parameters that training learns; a batch norm's running statistics are none. */
 function parameterCount({ tensors }: WeightsModel): number {
