@@ -45,7 +45,11 @@ export function abortError(signal: AbortSignal): FlavrError {
   return new FlavrError('ABORTED', 'The operation was aborted by its signal.', { cause: signal.reason });
 }
 
+/** @throws FlavrError `ABORTED` if it has fired; `BAD_ARGUMENT` for what is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new FlavrError('BAD_ARGUMENT', `signal must be an AbortSignal; got ${String(signal)}.`);
+  }
   if (signal?.aborted) throw abortError(signal);
 }
 

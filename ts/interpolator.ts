@@ -276,6 +276,7 @@ export class Interpolator {
   ): AsyncGenerator<TimedOutput, void, undefined> {
     this.#checkOpen();
     checkSource(source);
+    checkCallOptions(options);
     checkCuts(options.cuts);
     const planner = new Planner(this.#inputs, this.modelFactor, pacing());
     const stream = new FrameStream(host, source, planner, options);
@@ -302,6 +303,11 @@ function checkSource(source: FrameSource<unknown>): void {
     if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
   }
   throw new FlavrError('BAD_ARGUMENT', 'The source must be iterable: an array, a generator, a stream of frames.');
+}
+
+function checkCallOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new FlavrError('BAD_ARGUMENT', `Options are an object; got ${options === null ? 'null' : typeof options}.`);
 }
 
 interface CheckedOptions {

@@ -1,6 +1,6 @@
 import type { Lane, Progress, Session, Slot } from './backends/backend.js';
 import type { Dispatcher, WindowQueue } from './dispatch.js';
-import { abortError, FlavrError } from './errors.js';
+import { abortError, FlavrError, throwIfAborted } from './errors.js';
 import { checkFrame, type Frame, type FrameFormat } from './frame.js';
 import type { Lending } from './lending.js';
 import type { CallOptions, Cuts, FrameSource, TimedFrame, TimedOutput } from './options.js';
@@ -99,7 +99,7 @@ export class FrameStream {
   async *outputs(): AsyncGenerator<TimedOutput, void, undefined> {
     const signal = this.#signal;
     const onAbort = () => void this.stop(abortError(signal!));
-    if (signal?.aborted) throw abortError(signal);
+    throwIfAborted(signal);
     signal?.addEventListener('abort', onAbort, { once: true });
     const iterator =
       Symbol.asyncIterator in this.#source ? this.#source[Symbol.asyncIterator]() : this.#source[Symbol.iterator]();

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FlavrError } from '../../ts/errors.js';
-import { buildGraph } from '../../ts/model/graph/build.js';
+import { buildGraph, buildGraphInSlices } from '../../ts/model/graph/build.js';
 import { fromHalf, toHalf } from '../../ts/model/onnx/half.js';
 import { ElementType, type OnnxModel } from '../../ts/model/onnx/proto.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
@@ -31,6 +31,17 @@ test('what is read is what was written', () => {
 test('the same graph has the same bytes', () => {
   const build = () => buildGraph(narrow, { width: 40, height: 24 }).bytes;
   assert.equal(Buffer.compare(build(), build()), 0);
+});
+
+test('a graph that is made in slices has the same bytes, and the event loop turns meanwhile', async () => {
+  const wide = ruleModel(48);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  const sliced = await buildGraphInSlices(wide, { width: 40, height: 24, lowering: 'winograd' });
+  clearInterval(timer);
+  assert.ok(turns > 0, 'the event loop was blocked');
+  const { bytes } = buildGraph(wide, { width: 40, height: 24, lowering: 'winograd' });
+  assert.equal(Buffer.compare(sliced.bytes, bytes), 0);
 });
 
 test('writing takes no more memory than the file and its largest tensor', () => {

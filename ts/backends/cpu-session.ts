@@ -36,7 +36,7 @@ export interface CpuSessionOptions {
   readonly format: FrameFormat;
   readonly threads: number;
   /** Builds and checks the graph of a pass factor. */
-  readonly graph: (factor: number) => BuiltGraph;
+  readonly graph: (factor: number) => Promise<BuiltGraph>;
   readonly memoryBytes: () => number;
 }
 
@@ -119,7 +119,7 @@ export class CpuSession implements Session {
   }
 
   async #prepare(factor: number): Promise<void> {
-    const { bytes, inputs } = this.#options.graph(factor);
+    const { bytes, inputs } = await this.#options.graph(factor);
     const { threads } = this.#options;
     await this.#ask({ op: 'prepare', id: this.#ids++, bytes: bytes.length, factor, inputs, threads }, bytes);
   }

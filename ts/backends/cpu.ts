@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { buildGraph } from '../model/graph/build.js';
+import { buildGraphInSlices } from '../model/graph/build.js';
 import type { BuiltGraph, Precision } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
@@ -26,8 +26,8 @@ export const cpuBackend: Backend = {
     const problem = peerProblem('onnxruntime-node');
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
     let memoryBytes = 0;
-    const graph = (factor: number): BuiltGraph => {
-      const built = buildGraph(model, {
+    const graph = async (factor: number): Promise<BuiltGraph> => {
+      const built = await buildGraphInSlices(model, {
         width: format.width,
         height: format.height,
         factor,

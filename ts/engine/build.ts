@@ -1,7 +1,7 @@
 import type { BackendName, Progress } from '../backends/backend.js';
 import { abortError, FlavrError, throwIfAborted } from '../errors.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
-import { buildGraph } from '../model/graph/build.js';
+import { buildGraphInSlices } from '../model/graph/build.js';
 import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
 import { loadNative, type NativeBuildRequest, nativeError } from '../native.js';
 import { packageVersion } from '../package.js';
@@ -45,7 +45,7 @@ const MOST_ELEMENTS = 2 ** 31;
 const ADDRESS_ALIGNMENT = 256;
 
 /** Runs the graph builder with the lowering that TensorRT can run. */
-function graphFor(model: Model, options: BuildEngineOptions): BuiltGraph {
+async function graphFor(model: Model, options: BuildEngineOptions): Promise<BuiltGraph> {
   const { width, height, factor, batch, precision = 'fp16' } = options;
   const spec: GraphSpec = {
     width,
@@ -56,12 +56,12 @@ function graphFor(model: Model, options: BuildEngineOptions): BuiltGraph {
     // Views of the ring begin at each frame, and TensorRT wants addresses at multiples of 256 bytes.
     form: (width * height * 3) % ADDRESS_ALIGNMENT === 0 ? 'framed' : 'ring',
   };
-  const graph = buildGraph(model, { ...spec, lowering: options.lowering ?? '3d' });
+  const graph = await buildGraphInSlices(model, { ...spec, lowering: options.lowering ?? '3d' });
   if (graph.estimate.largestTensor < MOST_ELEMENTS) return graph;
   const elements = `a tensor of ${graph.estimate.largestTensor} elements, and TensorRT runs fewer than 2^31`;
   const size = `${width}x${height} with batch ${graph.spec.batch}`;
   if (options.lowering === undefined && graph.spec.batch === 1) {
-    const other = buildGraph(model, { ...spec, lowering: '2d' });
+    const other = await buildGraphInSlices(model, { ...spec, lowering: '2d' });
     if (other.estimate.largestTensor < MOST_ELEMENTS) {
       options.onNotice?.(`The 3d graph for ${size} has ${elements}: the 2d lowering is taken instead.`);
       return other;
@@ -195,7 +195,7 @@ export async function prepareBuild(options: BuildEngineOptions): Promise<BuildPl
 export async function executeBuild(model: Model, plan: BuildPlan, options: BuildEngineOptions): Promise<Engine> {
   throwIfAborted(options.signal);
   options.onProgress?.({ stage: 'build graph', fraction: undefined });
-  const graph = graphFor(model, options);
+  const graph = await graphFor(model, options);
   const built = await runBuild(
     {
       library: plan.library.path,

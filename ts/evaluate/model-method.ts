@@ -11,7 +11,7 @@ import { frameFormat } from '../frame.js';
 import { Interpolator } from '../interpolator.js';
 import { type Calibration, encodeCalibration, requestedModel } from '../model/calibration.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
-import { buildGraph } from '../model/graph/build.js';
+import { buildGraphInSlices } from '../model/graph/build.js';
 import type { Precision, Tap } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import { type FloatTensor, GraphRunner } from './graph-runner.js';
@@ -186,7 +186,11 @@ export async function openRunner(model: Model, options: RunnerOptions): Promise<
   const precision = choosePrecision('cpu', options.precision) as Precision;
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
-  const graph = buildGraph(model, { ...spec, precision, lowering: CPU_LOWERING, form: 'unrounded' }, taps);
+  const graph = await buildGraphInSlices(
+    model,
+    { ...spec, precision, lowering: CPU_LOWERING, form: 'unrounded' },
+    taps,
+  );
   checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
   return GraphRunner.open(graph.bytes, threads);
 }

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { FlavrError } from '../errors.js';
-import type { Model, WeightsModel } from './config.js';
+import { checkModel, type Model, type WeightsModel } from './config.js';
 import { quantisedActivations, uncalibrated } from './graph/build.js';
 import type { Precision } from './graph-spec.js';
 import { loadModel } from './load.js';
@@ -119,6 +119,7 @@ export async function requestedModel({ model: asked, calibration, precision }: M
     throw new FlavrError('BAD_ARGUMENT', `A calibration is for precision int8; got ${precision ?? 'no precision'}.`);
   }
   const model = typeof asked === 'string' ? await loadModel(asked) : asked;
+  checkModel(model);
   if (calibration === undefined) {
     if (precision !== 'int8') return model;
     if (model.kind === 'graph') throw quantisedGraph(model.name);

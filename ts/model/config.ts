@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/file.js';
+import { FlavrError } from '../errors.js';
 import type { Calibration } from './calibration.js';
 
 /** How a decoder stage takes in the encoder's activation of the same size. */
@@ -93,6 +94,13 @@ export interface BuiltModel {
   /** The engine's own k, whatever that model could do. */
   readonly factor: number;
   readonly engine: Engine;
+}
+
+/** @throws FlavrError `BAD_ARGUMENT` for what no reader of models gave. */
+export function checkModel(model: unknown): void {
+  const { kind } = (model ?? {}) as { kind?: unknown };
+  if (kind === 'weights' || kind === 'graph' || kind === 'engine') return;
+  throw new FlavrError('BAD_ARGUMENT', `A model is a name, a path, or what loadModel gave; got ${typeof model}.`);
 }
 
 /** m of any kind of model. */

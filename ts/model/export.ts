@@ -1,5 +1,5 @@
 import type { Model } from './config.js';
-import { buildGraph } from './graph/build.js';
+import { buildGraphInSlices } from './graph/build.js';
 import type { BuiltGraph, GraphSpec } from './graph-spec.js';
 import { loadModel } from './load.js';
 
@@ -17,5 +17,5 @@ import { loadModel } from './load.js';
  * await writeFile('mini-2x.onnx', bytes);
  */
 export async function exportOnnx(model: Model | string, spec: GraphSpec): Promise<BuiltGraph> {
-  return buildGraph(typeof model === 'string' ? await loadModel(model) : model, spec);
+  return buildGraphInSlices(typeof model === 'string' ? await loadModel(model) : model, spec);
 }

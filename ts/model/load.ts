@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
+import { TimeSlices } from '../time-slices.js';
 import { BUNDLED_MODELS, bundledNames, openBundled } from './bundled.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { openCheckpointFrom } from './checkpoint/open.js';
@@ -98,7 +99,7 @@ export async function readModel(
     if (!allFinite(data)) throw invalid(checkpoint.name, `the tensor ${own} holds a value that is not finite`);
     tensors.set(upstream, { shape: shapes.get(upstream)!, data });
   }
-  return { kind: 'weights', config, decidedBy, tensors, name, hash: hashOf(config, tensors), metadata };
+  return { kind: 'weights', config, decidedBy, tensors, name, hash: await hashOf(config, tensors), metadata };
 }
 
 function allFinite(values: Float32Array): boolean {
@@ -119,14 +120,16 @@ function uniqueNames(checkpoint: Checkpoint): Map<string, string> {
 }
 
 /** The same for equal weights in any file format: keys and names are sorted, values are float32 when they are hashed. */
-function hashOf(config: ModelConfig, tensors: ReadonlyMap<string, Tensor>): string {
+async function hashOf(config: ModelConfig, tensors: ReadonlyMap<string, Tensor>): Promise<string> {
   const hash = createHash('sha256');
+  const slices = new TimeSlices();
   hash.update(
     JSON.stringify(config, (_, value) => (isTable(value) ? Object.fromEntries(sorted(Object.entries(value))) : value)),
   );
   for (const [name, { shape, data }] of sorted(tensors)) {
     hash.update(`${name}[${shape}]`);
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    await slices.pause();
   }
   return hash.digest('hex');
 }

@@ -91,6 +91,9 @@ class Job {
 
   async run(): Promise<VideoSummary> {
     const options = this.#options;
+    if (typeof options !== 'object' || options === null) {
+      throw new FlavrError('BAD_ARGUMENT', 'The options of interpolateVideo are an object.');
+    }
     const requested = requestedSteps(options);
     const threshold = sceneThreshold(options);
     const reading = sourceOptions(options);
@@ -240,6 +243,6 @@ class Job {
     await Promise.allSettled([this.#sink?.abort(), this.#source?.close()]);
     const disposed = this.#flavr?.dispose().catch(() => {});
     // A window that is being computed cannot be stopped; whoever aborts wants to go on, not to wait for it.
-    if (!this.#options.signal?.aborted) await disposed;
+    if (!this.#options?.signal?.aborted) await disposed;
   }
 }

@@ -1,10 +1,10 @@
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
-import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
+import { checkModel, type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
 import { type BuiltGraph, type GraphEstimate, type GraphSpec, LOWERINGS, type Tap } from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
-import { encodeModel } from '../onnx/writer.js';
+import { encodeModel, encodeModelInSlices } from '../onnx/writer.js';
 import { elementCount } from '../shape.js';
 import { computeType, embeddedName, GraphBuilder, type Value } from './builder.js';
 import { CostCount } from './cost.js';
@@ -42,6 +42,16 @@ import { Weights } from './weights.js';
 export function buildGraph(model: Model, spec: GraphSpec, taps: readonly Tap[] = []): BuiltGraph {
   const { graph, ...built } = assemble(model, completeSpec(model, spec), taps);
   return { bytes: encodeModel(graph), ...built };
+}
+
+/** The same without blocking the event loop for longer than one layer's weights take. */
+export async function buildGraphInSlices(
+  model: Model,
+  spec: GraphSpec,
+  taps: readonly Tap[] = [],
+): Promise<BuiltGraph> {
+  const { graph, ...built } = assemble(model, completeSpec(model, spec), taps);
+  return { bytes: await encodeModelInSlices(graph), ...built };
 }
 
 /** The estimate of a graph without its file: no weights are converted. Same defaults and errors as `buildGraph`. */
@@ -230,6 +240,7 @@ function describe(model: Model, spec: Required<GraphSpec>, frameStride: number):
 
 /** Checks a spec against the model and fills in the defaults. */
 function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
+  checkModel(model);
   const { width, height } = frameFormat(spec);
   const full = {
     width,

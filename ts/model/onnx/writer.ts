@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FlavrError } from '../../errors.js';
+import { TimeSlices } from '../../time-slices.js';
 import { elementCount } from '../shape.js';
 import {
   type Attribute,
@@ -71,14 +72,32 @@ class Message {
   }
 
   finish(): Uint8Array {
+    const { bytes, pieces } = this.#pieces();
+    for (const _ of pieces);
+    return bytes;
+  }
+
+  async finishInSlices(): Promise<Uint8Array> {
+    const { bytes, pieces } = this.#pieces();
+    const slices = new TimeSlices();
+    for (const _ of pieces) await slices.pause();
+    return bytes;
+  }
+
+  /** The finished memory, and what fills it: a step for each piece. */
+  #pieces(): { bytes: Uint8Array; pieces: Iterable<void> } {
     this.#flush();
     const bytes = new Uint8Array(this.byteLength);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk instanceof Uint8Array ? chunk : chunk.data(), offset);
-      offset += chunk.byteLength;
+    const chunks = this.#chunks;
+    function* pieces(): Generator<void, void, undefined> {
+      let offset = 0;
+      for (const chunk of chunks) {
+        bytes.set(chunk instanceof Uint8Array ? chunk : chunk.data(), offset);
+        offset += chunk.byteLength;
+        yield;
+      }
     }
-    return bytes;
+    return { bytes, pieces: pieces() };
   }
 }
 
@@ -140,6 +159,15 @@ function valueInfo({ name, type, shape }: ValueInfo): Message {
  * @throws FlavrError `GRAPH_INVALID` if the model would be 2 GiB or more, which no ONNX reader takes in one file.
  */
 export function encodeModel(model: OnnxModel): Uint8Array {
+  return modelMessage(model).finish();
+}
+
+/** The same without blocking the event loop: converting the weights of the published network takes half a second. */
+export async function encodeModelInSlices(model: OnnxModel): Promise<Uint8Array> {
+  return modelMessage(model).finishInSlices();
+}
+
+function modelMessage(model: OnnxModel): Message {
   const graph = new Message();
   for (const each of model.nodes) graph.message(1, node(each));
   graph.string(2, model.name);
@@ -164,5 +192,5 @@ export function encodeModel(model: OnnxModel): Uint8Array {
     message.message(14, new Message().string(1, key).string(2, value));
   }
   for (const each of model.functions) message.bytes(25, each);
-  return message.finish();
+  return message;
 }
