@@ -1,9 +1,8 @@
 import { abortError, FlavrError, throwIfAborted } from '../errors.js';
 import type { DataSet, LazySample, SampleFrames } from './data-set.js';
+import { FigurePool } from './figure-pool.js';
 import type { Method } from './methods.js';
 import type { Picture } from './picture.js';
-import { interpolationError, psnr } from './psnr.js';
-import { ssim } from './ssim.js';
 
 /** What one method reached on one sample; one figure per intermediate frame, in order of time. */
 export interface SampleScore {
@@ -50,7 +49,7 @@ export const scoreKey = ({ identity }: Pick<Method, 'identity'>, sample: string)
 
 /**
  * Measures methods on a data set. One bad sample is reported and not fatal; the next sample is read while one is measured,
- * and no more than these two are in memory.
+ * and no more than these two are in memory. Frames are compared in threads of their own.
  * @throws FlavrError `ABORTED`; `DATASET_INVALID` if no sample at all could be measured; what the set throws where its
  * samples cannot be listed.
  */
@@ -63,26 +62,31 @@ export async function evaluate(
   const scores = methods.map(() => [] as SampleScore[]);
   const failed = methods.map(() => [] as SampleFailure[]);
   const needed = ({ id }: LazySample) => methods.some((method) => !known?.has(scoreKey(method, id)));
+  const pool = new FigurePool();
   let done = 0;
-  for await (const { sample, frames } of loadAhead(set.samples(), needed)) {
-    for (const [m, method] of methods.entries()) {
-      throwIfAborted(signal);
-      const earlier = known?.get(scoreKey(method, sample.id));
-      if (earlier) {
-        scores[m]!.push(earlier);
-        continue;
+  try {
+    for await (const { sample, frames } of loadAhead(set.samples(), needed)) {
+      for (const [m, method] of methods.entries()) {
+        throwIfAborted(signal);
+        const earlier = known?.get(scoreKey(method, sample.id));
+        if (earlier) {
+          scores[m]!.push(earlier);
+          continue;
+        }
+        const result = await settle(unlessAborted(measureSample(set, sample, frames, method, pool), signal));
+        throwIfAborted(signal);
+        if ('error' in result) {
+          const { error } = result;
+          failed[m]!.push({ id: sample.id, message: error instanceof Error ? error.message : String(error) });
+        } else {
+          scores[m]!.push(result.value);
+          options.onScore?.(method, result.value);
+        }
       }
-      const result = await settle(unlessAborted(measureSample(set, sample, frames, method), signal));
-      throwIfAborted(signal);
-      if ('error' in result) {
-        const { error } = result;
-        failed[m]!.push({ id: sample.id, message: error instanceof Error ? error.message : String(error) });
-      } else {
-        scores[m]!.push(result.value);
-        options.onScore?.(method, result.value);
-      }
+      options.onProgress?.(++done, set.count);
     }
-    options.onProgress?.(++done, set.count);
+  } finally {
+    await pool.close();
   }
   if (scores.every((list) => list.length === 0)) {
     const first = failed.flat()[0];
@@ -113,18 +117,18 @@ async function measureSample(
   { id, sequence, repeated }: LazySample,
   loaded: Settled<SampleFrames>,
   method: Method,
+  pool: FigurePool,
 ): Promise<SampleScore> {
   const frames = unsettle(loaded);
   const painted = await paintSample(frames, method);
-  const each = (figure: (a: Picture, b: Picture) => number) =>
-    frames.truth.map((truth, i) => figure(painted[i]!, truth));
+  const figures = await Promise.all(frames.truth.map((truth, i) => pool.compare(painted[i]!, truth, measurement)));
   const score = {
     id,
     sequence,
     repeated,
-    psnr: each((a, b) => psnr(a, b, measurement.psnr)),
-    ssim: each((a, b) => ssim(a, b, measurement.ssim)),
-    ...(measurement.interpolationError && { interpolationError: each(interpolationError) }),
+    psnr: figures.map(({ psnr }) => psnr),
+    ssim: figures.map(({ ssim }) => ssim),
+    ...(measurement.interpolationError && { interpolationError: figures.map((each) => each.interpolationError!) }),
   };
   if ([...score.psnr, ...score.ssim].some(Number.isNaN)) {
     throw new FlavrError('NUMERIC_FAILURE', `${method.name} gave a value that is not a number.`);
