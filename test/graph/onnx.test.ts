@@ -1,7 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FlavrError } from '../../ts/errors.js';
-import { buildGraph, buildGraphInSlices } from '../../ts/model/graph/build.js';
+import type { Model } from '../../ts/model/config.js';
+import { buildGraph, buildGraphInSlices, graphDigest } from '../../ts/model/graph/build.js';
+import type { GraphSpec } from '../../ts/model/graph-spec.js';
 import { fromHalf, toHalf } from '../../ts/model/onnx/half.js';
 import { ElementType, type OnnxModel } from '../../ts/model/onnx/proto.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
@@ -31,6 +33,27 @@ test('what is read is what was written', () => {
 test('the same graph has the same bytes', () => {
   const build = () => buildGraph(narrow, { width: 40, height: 24 }).bytes;
   assert.equal(Buffer.compare(build(), build()), 0);
+});
+
+test('the digest of a graph is that of its nodes, shapes and constants, whatever the weights', () => {
+  const digest = (model: Model, spec: Partial<GraphSpec> = {}) =>
+    graphDigest(model, { width: 40, height: 24, ...spec });
+  // A bias may be as small as a constant is.
+  const heavier = new Map(
+    [...narrow.tensors].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.length > 64 ? data.map(Math.cos) : data },
+    ]),
+  );
+  assert.is(digest({ ...narrow, tensors: heavier }), digest(narrow));
+  const others = [
+    digest({ ...narrow, config: { ...narrow.config, residual: narrow.config.residual === 'mean' ? 'blend' : 'mean' } }),
+    digest(ruleModel(4)),
+    ...[{ width: 48 }, { batch: 2 }, { precision: 'fp16' }, { lowering: '2d' }, { form: 'ring' }].map((spec) =>
+      digest(narrow, spec as Partial<GraphSpec>),
+    ),
+  ];
+  assert.is(new Set([digest(narrow), ...others]).size, 1 + others.length);
 });
 
 test('a graph that is made in slices has the same bytes, and the event loop turns meanwhile', async () => {

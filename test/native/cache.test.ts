@@ -187,6 +187,7 @@ test('the key changes with everything that changes the engine', async () => {
   const keys = [
     cacheKey(model, options, plan),
     cacheKey({ ...model, hash: '1'.repeat(64) } as Model, options, plan),
+    cacheKey({ ...model, config: { ...model.config, residual: 'blend' } } as Model, options, plan),
     other({ width: 72 }),
     other({ height: 56 }),
     other({ factor: 2 }),

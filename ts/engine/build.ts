@@ -1,7 +1,7 @@
 import type { BackendName, Progress } from '../backends/backend.js';
 import { abortError, FlavrError, throwIfAborted } from '../errors.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
-import { buildGraphInSlices } from '../model/graph/build.js';
+import { buildGraphInSlices, estimateGraph } from '../model/graph/build.js';
 import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
 import { loadNative, type NativeBuildRequest, nativeError } from '../native.js';
 import { packageVersion } from '../package.js';
@@ -44,32 +44,36 @@ export interface BuildEngineOptions {
 const MOST_ELEMENTS = 2 ** 31;
 const ADDRESS_ALIGNMENT = 256;
 
-/** Runs the graph builder with the lowering that TensorRT can run. */
-async function graphFor(model: Model, options: BuildEngineOptions): Promise<BuiltGraph> {
-  const { width, height, factor, batch, precision = 'fp16' } = options;
+/**
+ * The graph to build: with the lowering that TensorRT can run.
+ * @throws FlavrError `BAD_ARGUMENT` where it can run none.
+ */
+export function engineGraphSpec(model: Model, options: BuildEngineOptions): GraphSpec {
+  const { width, height, factor, batch = 1, precision = 'fp16' } = options;
   const spec: GraphSpec = {
     width,
     height,
     ...(factor !== undefined && { factor }),
-    ...(batch !== undefined && { batch }),
+    batch,
     precision: precision === 'tf32' ? 'fp32' : precision,
     // Views of the ring begin at each frame, and TensorRT wants addresses at multiples of 256 bytes.
     form: (width * height * 3) % ADDRESS_ALIGNMENT === 0 ? 'framed' : 'ring',
+    lowering: options.lowering ?? '3d',
   };
-  const graph = await buildGraphInSlices(model, { ...spec, lowering: options.lowering ?? '3d' });
-  if (graph.estimate.largestTensor < MOST_ELEMENTS) return graph;
-  const elements = `a tensor of ${graph.estimate.largestTensor} elements, and TensorRT runs fewer than 2^31`;
-  const size = `${width}x${height} with batch ${graph.spec.batch}`;
-  if (options.lowering === undefined && graph.spec.batch === 1) {
-    const other = await buildGraphInSlices(model, { ...spec, lowering: '2d' });
-    if (other.estimate.largestTensor < MOST_ELEMENTS) {
+  const { largestTensor } = estimateGraph(model, spec);
+  if (largestTensor < MOST_ELEMENTS) return spec;
+  const elements = `a tensor of ${largestTensor} elements, and TensorRT runs fewer than 2^31`;
+  const size = `${width}x${height} with batch ${batch}`;
+  if (options.lowering === undefined && batch === 1) {
+    const other: GraphSpec = { ...spec, lowering: '2d' };
+    if (estimateGraph(model, other).largestTensor < MOST_ELEMENTS) {
       options.onNotice?.(`The 3d graph for ${size} has ${elements}: the 2d lowering is taken instead.`);
       return other;
     }
   }
   throw new FlavrError(
     'BAD_ARGUMENT',
-    `The ${graph.spec.lowering} graph for ${size} has ${elements}. Use the 2d lowering with batch 1, or smaller frames.`,
+    `The ${spec.lowering} graph for ${size} has ${elements}. Use the 2d lowering with batch 1, or smaller frames.`,
   );
 }
 
@@ -195,7 +199,7 @@ export async function prepareBuild(options: BuildEngineOptions): Promise<BuildPl
 export async function executeBuild(model: Model, plan: BuildPlan, options: BuildEngineOptions): Promise<Engine> {
   throwIfAborted(options.signal);
   options.onProgress?.({ stage: 'build graph', fraction: undefined });
-  const graph = await graphFor(model, options);
+  const graph = await buildGraphInSlices(model, engineGraphSpec(model, options));
   const built = await runBuild(
     {
       library: plan.library.path,

@@ -4,8 +4,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { FlavrError } from '../errors.js';
 import type { Model } from '../model/config.js';
+import { graphDigest } from '../model/graph/build.js';
 import { packageVersion } from '../package.js';
-import { type BuildEngineOptions, type BuildPlan, executeBuild, prepareBuild } from './build.js';
+import { type BuildEngineOptions, type BuildPlan, engineGraphSpec, executeBuild, prepareBuild } from './build.js';
 import { type Engine, readEngine, writeAtomically, writeEngine } from './file.js';
 import { withLock } from './lock.js';
 
@@ -176,13 +177,14 @@ const digest = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40);
 
 /**
- * Everything that decides what comes out of a build: a changed model, size, library, device, driver or flavr is another
- * engine. The graph is a function of the model, the options and flavr's version, so their hash stands for its bytes.
+ * Everything that decides what comes out of a build: a changed model, graph, size, library, device, driver or flavr is
+ * another engine.
  */
 export function cacheKey(model: Model, options: BuildEngineOptions, plan: BuildPlan): string {
   const { width, height, factor, batch, precision, lowering, workspaceBytes, optimizationLevel } = options;
   return digest([
     model.hash,
+    graphDigest(model, engineGraphSpec(model, { ...options, onNotice: undefined })),
     [width, height, factor ?? null, batch ?? 1, precision ?? 'fp16', lowering ?? null],
     [workspaceBytes ?? 0, optimizationLevel ?? -1],
     [plan.library.family, plan.library.version, plan.target],

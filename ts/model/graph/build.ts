@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { checkModel, type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
@@ -57,6 +58,21 @@ export async function buildGraphInSlices(
 /** The estimate of a graph without its file: no weights are converted. Same defaults and errors as `buildGraph`. */
 export function estimateGraph(model: Model, spec: GraphSpec): GraphEstimate {
   return assemble(model, completeSpec(model, spec)).estimate;
+}
+
+/** Constants have fewer elements than this, and convolutions' weights more. */
+const FEW_ELEMENTS = 64;
+
+/**
+ * SHA-256, in hex, of a graph without its weights, which the model's hash stands for. Same defaults and errors as
+ * `buildGraph`, at a fraction of its time.
+ */
+export function graphDigest(model: Model, spec: GraphSpec): string {
+  const { graph } = assemble(model, completeSpec(model, spec));
+  const { initializers } = graph;
+  const small = initializers.filter(({ shape }) => elementCount(shape) <= FEW_ELEMENTS);
+  const hash = createHash('sha256').update(encodeModel({ ...graph, initializers: small }));
+  return hash.update(JSON.stringify(initializers.map(({ name, type, shape }) => [name, type, shape]))).digest('hex');
 }
 
 /** The activations that int8 quantises, each with the values of the 2d lowering whose range it must cover. */
