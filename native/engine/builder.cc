@@ -49,11 +49,22 @@ Status useDevice(int ordinal) noexcept {
                                               context.value().driver().describe(result) + "."};
 }
 
+// TensorRT opens its builder's libraries by their bare names, and its own folder is not searched for them unless it is on
+// the loader's path, which a process cannot change any more once it runs (https://github.com/NVIDIA/TensorRT/issues/2218).
+bool lacksResources(const std::string& reason) { return reason.find("libnvinfer_builder_resource") != std::string::npos; }
+
+std::string pathAdvice(const TensorRtLibrary& library) {
+  return " Start the process with LD_LIBRARY_PATH=" + library.folder() +
+         " and have all of TensorRT's libraries there, or use an engine that was built elsewhere for this GPU.";
+}
+
 Error noBuilder(const TensorRtLibrary& library, const std::string& reason) {
+  const std::string what = library.title() + " could not start its builder: " + reason;
+  if (lacksResources(reason)) return {Code::kBackendUnavailable, what + pathAdvice(library)};
   const auto driver = CudaDriver::load();
   const std::string cause =
       driver.ok() ? "The driver works, so this GPU or driver may be too old for it." : driver.error().message;
-  return {Code::kBackendUnavailable, library.title() + " could not start its builder: " + reason + " " + cause};
+  return {Code::kBackendUnavailable, what + " " + cause};
 }
 
 }  // namespace
@@ -98,7 +109,9 @@ Result<BuiltEngine> buildEngine(const BuildRequest& request, const BuildHooks& h
     case family::BuildOutcome::kFailed:
       break;
   }
-  return Error{Code::kEngineBuildFailed, title + " could not build the engine: " + reason.text()};
+  const std::string what = title + " could not build the engine: " + reason.text();
+  if (lacksResources(what)) return Error{Code::kBackendUnavailable, what + pathAdvice(library.value())};
+  return Error{Code::kEngineBuildFailed, what};
 }
 
 }  // namespace flavr

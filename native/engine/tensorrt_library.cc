@@ -16,8 +16,6 @@ constexpr const char* parserName(Family family) noexcept {
   return "";
 }
 
-std::string parentOf(const std::string& file) { return file.substr(0, file.rfind('/') + 1); }
-
 }  // namespace
 
 Result<TensorRtLibrary> TensorRtLibrary::open(const std::string& name) noexcept {
@@ -32,9 +30,14 @@ Result<TensorRtLibrary> TensorRtLibrary::open(const std::string& name) noexcept 
   return TensorRtLibrary(std::move(library).value(), identity.value());
 }
 
+std::string TensorRtLibrary::folder() const noexcept {
+  const std::string file = path();
+  return file.substr(0, file.rfind('/') + 1);
+}
+
 Result<SharedLibrary> TensorRtLibrary::openParser() const noexcept {
   const char* name = parserName(identity_.family);
-  auto beside = SharedLibrary::open(parentOf(path()) + name);
+  auto beside = SharedLibrary::open(folder() + name);
   if (beside.ok()) return beside;
   auto found = SharedLibrary::open(name);
   if (found.ok()) return found;

@@ -18,6 +18,8 @@ class TensorRtLibrary {
   const LibraryIdentity& identity() const noexcept { return identity_; }
   // The file that the loader took.
   std::string path() const noexcept { return library_.path(); }
+  // Its folder, with the last slash.
+  std::string folder() const noexcept;
   // `TensorRT-RTX 1.7.1`.
   std::string title() const { return flavr::title(identity_); }
 

@@ -9,9 +9,10 @@ import { readEngine, writeEngine } from '../../ts/engine/file.js';
 import type { FlavrError } from '../../ts/errors.js';
 import { loadNative } from '../../ts/native.js';
 import { goldenModel } from '../graph/support.js';
-import { buildRequest, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
+import { buildRequest, compileLibrary, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
 
 const withRtx = testWith(test, 'addon', 'rtx');
+const withAddon = testWith(test, 'addon');
 
 const RTX_LIBRARY = join(RTX_FOLDER, 'libtensorrt_rtx.so.1');
 const RTX = { backend: 'tensorrt-rtx', tensorrtPath: RTX_FOLDER, width: 64, height: 48 } as const;
@@ -138,6 +139,27 @@ async function graphBytes() {
   const { buildGraph } = await import('../../ts/model/graph/build.js');
   return buildGraph((await goldenModel('tiny8-k2')).model, { width: 64, height: 48 });
 }
+
+withAddon('a TensorRT whose own libraries are off the loader’s path is told with what to set', async () => {
+  const folder = temporaryFolder();
+  const library = join(folder, 'libnvinfer.so.10');
+  // Its logger's only function before the destructors takes a severity, 1 for an error, and the text.
+  compileLibrary(
+    library,
+    `int getInferLibVersion(void) { return 101501; }
+     void* createInferBuilder_INTERNAL(void* logger, int version) {
+       void (**table)(void*, int, const char*) = *(void (***)(void*, int, const char*))logger;
+       table[0](logger, 1, "Unable to load library: libnvinfer_builder_resource.so.10.15.1");
+       return 0;
+     }`,
+  );
+  compileLibrary(join(folder, 'libnvonnxparser.so.10'), 'void* createNvOnnxParser_INTERNAL(void) { return 0; }');
+  const request = buildRequest({ library, model: new Uint8Array(10) });
+  const error = await refusal(loadNative().build(request, () => {}).done);
+  assert.is(error.code, 'BACKEND_UNAVAILABLE');
+  assert.match(error.message, /could not start its builder: Unable to load library: libnvinfer_builder_resource/);
+  assert.ok(error.message.includes(`LD_LIBRARY_PATH=${folder}/ `), error.message);
+});
 
 withRtx('a graph that the parser refuses is told with node, operator and reason', async () => {
   const graph = Buffer.from((await graphBytes()).bytes);
