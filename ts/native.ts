@@ -6,11 +6,19 @@ import { packageRoot } from './package.js';
 /** The TensorRT libraries that the addon can drive; each has headers, and so code, of its own. */
 export type TensorRtFamily = 'tensorrt-10' | 'tensorrt-11' | 'tensorrt-rtx';
 
+/** In fp16 dense on the tensor cores with accumulation in fp16, in fp32 without tensor cores. */
+export interface PeakTeraflops {
+  readonly fp16: number;
+  readonly fp32: number;
+}
+
 export interface NativeDevice {
   readonly name: string;
   /** For example `8.9`. */
   readonly computeCapability: string;
   readonly memoryBytes: number;
+  /** What its units could do at its highest clock, computed from published figures; absent for kinds not known. */
+  readonly peakTeraflops?: PeakTeraflops;
 }
 
 export type NativeDriver =

@@ -9,6 +9,7 @@
 #include "binding/task.h"
 #include "binding/values.h"
 #include "engine/cuda_driver.h"
+#include "engine/device_peak.h"
 #include "engine/tensorrt_library.h"
 
 namespace flavr::binding {
@@ -56,6 +57,12 @@ Napi::Object driverToJs(Napi::Env env, Result<DriverInfo>& found) {
     entry.Set("computeCapability",
               std::to_string(device.computeCapabilityMajor) + "." + std::to_string(device.computeCapabilityMinor));
     entry.Set("memoryBytes", static_cast<double>(device.memoryBytes));
+    if (const auto peak = peakOf(device); peak.has_value()) {
+      auto rates = Napi::Object::New(env);
+      rates.Set("fp16", peak->half);
+      rates.Set("fp32", peak->single);
+      entry.Set("peakTeraflops", rates);
+    }
     devices.Set(static_cast<uint32_t>(i), entry);
   }
   object.Set("devices", devices);

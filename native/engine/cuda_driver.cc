@@ -146,6 +146,10 @@ Result<DriverInfo> describeDriver(const CudaDriver& driver) noexcept {
     if (result == cuda::kSuccess) {
       result = driver.deviceGetAttribute(&found.computeCapabilityMinor, cuda::kComputeCapabilityMinor, device);
     }
+    if (result == cuda::kSuccess) {
+      result = driver.deviceGetAttribute(&found.multiprocessors, cuda::kMultiprocessors, device);
+    }
+    if (result == cuda::kSuccess) result = driver.deviceGetAttribute(&found.clockKhz, cuda::kClockKhz, device);
     if (result != cuda::kSuccess) return failed(driver, "Reading a device's properties", result);
     found.name = name.data();
     info.devices.push_back(std::move(found));

@@ -31,6 +31,8 @@ constexpr unsigned kEventDisableTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
 constexpr int kMemoryHost = 1;
 constexpr int kMemoryDevice = 2;
+constexpr int kClockKhz = 13;
+constexpr int kMultiprocessors = 16;
 constexpr int kComputeCapabilityMajor = 75;
 constexpr int kComputeCapabilityMinor = 76;
 
@@ -112,6 +114,9 @@ struct DeviceInfo {
   int computeCapabilityMajor;
   int computeCapabilityMinor;
   std::size_t memoryBytes;
+  int multiprocessors;
+  // The highest.
+  int clockKhz;
 };
 
 struct DriverInfo {

@@ -4,7 +4,7 @@ import { compareReports } from '../../ts/bench/compare.js';
 import { benchPage, sections } from '../../ts/bench/page.js';
 import { benchPlots } from '../../ts/bench/plots.js';
 import type { Quality } from '../../ts/bench/quality.js';
-import { machineText, peakNote, sweepTable } from '../../ts/bench/tables.js';
+import { devicePeak, machineText, peakNote, sweepTable } from '../../ts/bench/tables.js';
 import { summarizeRounds } from '../../ts/bench/video-run.js';
 import { columns } from '../../ts/report/table.js';
 import type { VideoSummary } from '../../ts/video/options.js';
@@ -90,7 +90,16 @@ test('the page holds every table and plot and the environment, and needs nothing
 test('machine, backend and version stand in one line; the share of the peak says of what', () => {
   assert.is(machineText(report()), 'm on cpu; Slow & Steady 1, 2 cores; flavr 1.2.3 abc1234');
   assert.match(peakNote(report()), /matrix products .* 0\.200 TFLOP\/s with 2 threads/);
-  assert.match(peakNote(report({ backend: 'tensorrt' })), /unknown, because/);
+  const gpu = { name: 'Card', computeCapability: '8.9', memoryGiB: 24, peakTeraflops: { fp16: 330.3, fp32: 82.6 } };
+  const gpus = [gpu, { ...gpu, name: 'Other', peakTeraflops: undefined }];
+  const devices = { gpus, driver: '570.1', cuda: '12.8', libraries: {} };
+  const onGpu = report({ backend: 'tensorrt', devices });
+  assert.match(peakNote(onGpu), /Card: 330 TFLOP\/s in fp16, 82\.6 in fp32\. Other: not known\.$/);
+  assert.equal(
+    [devicePeak(onGpu), devicePeak(onGpu, 0, 'fp32'), devicePeak(onGpu, 0, 'tf32'), devicePeak(onGpu, 1)],
+    [330.3, 82.6, undefined, undefined],
+  );
+  assert.is(devicePeak(report({ devices })), undefined);
 });
 
 test('of several rounds of a video the one in the middle tells where the time went', () => {

@@ -31,13 +31,17 @@ withAddon('version and devices are reported as the driver gives them', () => {
     cuDeviceGetName: 'int cuDeviceGetName(char* s, int n, int d) { strncpy(s, d ? "Second" : "First", n); return 0; }',
     cuDeviceTotalMem_v2: 'int cuDeviceTotalMem_v2(size_t* b, int d) { *b = (d + 1) * 8589934592ul; return 0; }',
     cuDeviceGetAttribute:
-      'int cuDeviceGetAttribute(int* v, int a, int d) { *v = a == 75 ? (d ? 12 : 8) : (d ? 0 : 9); return 0; }',
+      'int cuDeviceGetAttribute(int* v, int a, int d) {' +
+      '*v = a == 13 ? 2520000 : a == 16 ? 128 : a == 75 ? (d ? 13 : 8) : (d ? 0 : 9); return 0; }',
   });
-  assert.equal(driver, {
+  assert.ok('devices' in driver);
+  const { fp16, fp32 } = driver.devices[0]!.peakTeraflops!;
+  assert.equal([Math.round(fp16), Math.round(fp32)], [330, 83]);
+  assert.equal(JSON.parse(JSON.stringify(driver, (key, value) => (key === 'peakTeraflops' ? undefined : value))), {
     cudaVersion: '12.8',
     devices: [
       { name: 'First', computeCapability: '8.9', memoryBytes: 8589934592 },
-      { name: 'Second', computeCapability: '12.0', memoryBytes: 17179869184 },
+      { name: 'Second', computeCapability: '13.0', memoryBytes: 17179869184 },
     ],
   });
 });

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { probe } from '../engine/probe.js';
-import { findNative, loadNative } from '../native.js';
+import { findNative, loadNative, type PeakTeraflops } from '../native.js';
 import { packageRoot, packageVersion } from '../package.js';
 
 /** What a figure depends on beside the code; stands in every report. */
@@ -29,7 +29,12 @@ export interface Environment {
 
 /** The GPUs of the machine and what drives them. */
 export interface Devices {
-  readonly gpus: readonly { readonly name: string; readonly computeCapability: string; readonly memoryGiB: number }[];
+  readonly gpus: readonly {
+    readonly name: string;
+    readonly computeCapability: string;
+    readonly memoryGiB: number;
+    readonly peakTeraflops?: PeakTeraflops | undefined;
+  }[];
   /** The NVIDIA driver's version, where the kernel tells it. */
   readonly driver: string | undefined;
   /** The newest CUDA that the driver supports. */
@@ -66,8 +71,8 @@ export async function readDevices(): Promise<Devices | undefined> {
   if ('problem' in driver || driver.devices.length === 0) return undefined;
   const { libraries } = await probe();
   return {
-    gpus: driver.devices.map(({ name, computeCapability, memoryBytes }) => {
-      return { name, computeCapability, memoryGiB: gibibytes(memoryBytes) };
+    gpus: driver.devices.map(({ name, computeCapability, memoryBytes, peakTeraflops }) => {
+      return { name, computeCapability, memoryGiB: gibibytes(memoryBytes), peakTeraflops };
     }),
     driver: /Module\s+(?:for \S+\s+)?(\d+[\d.]*)/.exec(readLine('/proc/driver/nvidia/version') ?? '')?.[1],
     cuda: driver.cudaVersion,

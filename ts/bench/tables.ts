@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Table } from '../report/table.js';
 import type { BenchComparison } from './compare.js';
 import type { EngineBuild } from './engine-builds.js';
+import type { Devices } from './environment.js';
 import type { Quality } from './quality.js';
 import { type BenchReport, measured, type SweepResult } from './report.js';
 import type { Point } from './scenarios.js';
@@ -76,13 +77,32 @@ export function machineText({ model, backend, environment, devices }: BenchRepor
 }
 
 /** What the column `of peak` means here. */
-export function peakNote({ backend, referenceRates }: BenchReport): string {
+export function peakNote({ backend, devices, referenceRates }: BenchReport): string {
   const rates = Object.entries(referenceRates).map(
     ([threads, rate]) => `${rate.toFixed(3)} TFLOP/s with ${threads} thread${threads === '1' ? '' : 's'}`,
   );
   return backend === 'cpu'
     ? `Of peak: of the rate of large fp32 matrix products on ONNX Runtime here: ${rates.join(', ')}.`
-    : "Of peak: unknown, because the addon does not read the device's clock and units.";
+    : [
+        'Of peak: of what the units of the GPU could do at its highest clock.',
+        ...(devices?.gpus ?? []).map(peakText),
+      ].join(' ');
+}
+
+function peakText({ name, peakTeraflops: peak }: Devices['gpus'][number]): string {
+  return peak
+    ? `${name}: ${peak.fp16.toFixed(0)} TFLOP/s in fp16, ${peak.fp32.toFixed(1)} in fp32.`
+    : `${name}: not known.`;
+}
+
+/** In TFLOP/s; undefined on the CPU, for TF32, and where it is not known of that GPU. */
+export function devicePeak(
+  { backend, devices }: Pick<BenchReport, 'backend' | 'devices'>,
+  device = 0,
+  precision: string | undefined = 'fp16',
+): number | undefined {
+  const peak = backend === 'cpu' ? undefined : devices?.gpus[device]?.peakTeraflops;
+  return precision === 'fp16' || precision === 'fp32' ? peak?.[precision] : undefined;
 }
 
 export function startUpTable({ imported, opened, firstFrame, command }: StartUp): Table {

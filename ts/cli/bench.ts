@@ -14,7 +14,7 @@ import { measureReferenceRate } from '../bench/reference-rate.js';
 import { type BenchReport, type PointResult, parseReport } from '../bench/report.js';
 import { AXES, asRun, type Point, parseSweeps, type Sweep } from '../bench/scenarios.js';
 import { measureStartUp } from '../bench/start-up.js';
-import { machineText, peakNote } from '../bench/tables.js';
+import { devicePeak, machineText, peakNote } from '../bench/tables.js';
 import { UNTRAINED_SHAPES, untrainedModel } from '../bench/untrained.js';
 import { measureVideo } from '../bench/video-run.js';
 import { BenchFiles } from '../bench/write.js';
@@ -227,7 +227,8 @@ async function measure(
       line.show(`${axis} ${value}`);
       const { threads } = point;
       if (threads !== undefined) referenceRates[threads] ??= await measureReferenceRate(threads, signal);
-      const referenceRate = threads === undefined ? undefined : referenceRates[threads];
+      const referenceRate =
+        threads === undefined ? devicePeak(report, measuring.device, point.precision) : referenceRates[threads];
       const outcome = await tryPoint(point, { ...measuring, model: modelFor(point.k), referenceRate });
       results.push({ value, point, ...outcome });
     }
