@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <optional>
 
 #include "check/player.h"
+#include "check/timing.h"
 
 namespace flavr::check {
 
@@ -18,23 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReplayWindows = 64;
 constexpr std::size_t kSoakClip = 12;
-constexpr std::size_t kWarmUp = 16;
-constexpr std::size_t kForever = std::numeric_limits<std::size_t>::max();
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Frames of repeatable noise.
-Frames noise(std::size_t count, std::size_t bytes) {
-  Frames frames(count, std::vector<std::uint8_t>(bytes));
-  std::uint32_t state = 1;
-  for (auto& frame : frames) {
-    for (auto& byte : frame) {
-      state = state * 1664525U + 1013904223U;
-      byte = static_cast<std::uint8_t>(state >> 24);
-    }
-  }
-  return frames;
-}
 
 bool same(const std::vector<HostFrame>& frames, const Frames& expected) {
   return std::equal(frames.begin(), frames.end(), expected.begin(), expected.end(),
@@ -67,24 +52,38 @@ JsonObject& put(JsonObject& object, const Difference& difference) {
 
 }  // namespace
 
-void Check::run() {
-  bool any = false;
+bool Check::run(const std::function<bool()>& save) {
   for (const Graph& graph : folder_.graphs) {
     if (graph.name.find(settings_.only) == std::string::npos) continue;
-    any = true;
+    running_ = graph.name;
+    if (!save()) return false;
+    ++examined_;
     examine(graph);
   }
-  if (!any) fail("no graph's name contains " + settings_.only);
+  running_.clear();
+  if (examined_ == 0) fail("no graph's name contains " + settings_.only);
   compareLowerings();
+  comparePrecisions();
+  return true;
 }
 
 void Check::report(JsonObject& to) const {
   JsonArray failures;
   for (const std::string& failure : failures_) failures.add(failure);
+  const JsonObject settings = JsonObject()
+                                  .put("only", settings_.only)
+                                  .put("soakWindows", std::uint64_t{settings_.soakWindows})
+                                  .put("seconds", settings_.seconds);
+  to.put("settings", settings)
+      .put("graphs", std::uint64_t{folder_.graphs.size()})
+      .put("examined", std::uint64_t{examined_});
+  // Where the file ends with this, the program did: by a signal, or because it was stopped.
+  if (!running_.empty()) to.put("running", running_);
   to.put("engines", engines_)
       .put("floats", floats_)
       .put("vectors", vectors_)
       .put("lowerings", lowerings_)
+      .put("precisions", precisions_)
       .put("replays", replays_)
       .put("soaks", soaks_)
       .put("throughput", throughput_)
@@ -111,15 +110,17 @@ void Check::examine(const Graph& graph) {
     engines_.add(engine);
     return compareFloats(graph, plan.value());
   }
+  const double before = freeBytes(machine_);
   auto network = machine_.load(plan.value());
   if (!network.ok()) {
     engines_.add(engine);
     return fail(graph.name + ": " + network.error().message);
   }
   const NetworkShape shape = network.value()->shape();
+  const double loaded = before - freeBytes(machine_);
   network.value().reset();
-  engines_.add(engine.put("activationBytes", std::uint64_t{shape.activationBytes}));
-  if (graph.purpose == Purpose::kTiming) return measure(graph, plan.value());
+  engines_.add(engine.put("activationBytes", std::uint64_t{shape.activationBytes}).put("loadedBytes", loaded));
+  if (graph.purpose == Purpose::kTiming) return time(graph, plan.value());
   compareWithVector(graph, plan.value());
   compareReplays(graph, plan.value());
   if (graph.purpose == Purpose::kSoak) soak(graph, plan.value());
@@ -235,6 +236,23 @@ void Check::compareLowerings() {
   }
 }
 
+void Check::comparePrecisions() {
+  for (const auto& [key, lowerings] : made_) {
+    const auto& [vector, precision] = key;
+    const auto single = made_.find({vector, "fp32"});
+    if (precision != "fp16" || single == made_.end()) continue;
+    for (const auto& [lowering, frames] : lowerings) {
+      const auto other = single->second.find(lowering);
+      if (other == single->second.end()) continue;
+      const Difference difference = compare(frames, other->second);
+      JsonObject entry;
+      entry.put("vector", vector).put("lowering", lowering);
+      precisions_.add(put(entry, difference));
+      say("figure " + vector + " " + lowering + ", fp16 against fp32: " + described(difference));
+    }
+  }
+}
+
 void Check::soak(const Graph& graph, const Plan& plan) {
   const Frames clip = noise(kSoakClip, graph.frameBytes());
   const auto first = plainRuns(graph, plan, clip, clip.size());
@@ -243,23 +261,19 @@ void Check::soak(const Graph& graph, const Plan& plan) {
   if (!player.ok()) return fail(graph.name + ": " + player.error().message);
   std::size_t different = 0;
   std::size_t windows = 0;
-  std::size_t freeBefore = 0;
-  const auto freeNow = [&] {
-    auto memory = machine_.device()->memory();
-    return memory.ok() ? memory.value().free : 0;
-  };
+  double freeBefore = 0;
   const Status played = player.value()->play(clip, settings_.soakWindows, [&](const Player::Played& window) {
     ++windows;
     if (!same(window.frames, (*first)[window.number % clip.size()])) ++different;
     // Graphs have been captured by then; what is free from here on should stay free.
-    if (window.number == settings_.soakWindows / 2) freeBefore = freeNow();
+    if (window.number == settings_.soakWindows / 2) freeBefore = freeBytes(machine_);
     return true;
   });
   if (!played.ok()) {
     return fail(graph.name + ": the soak ended after " + std::to_string(windows) +
                 " windows: " + played.error().message);
   }
-  const double leaked = static_cast<double>(freeBefore) - static_cast<double>(freeNow());
+  const double leaked = freeBefore - freeBytes(machine_);
   const SessionStats stats = player.value()->stats();
   soaks_.add(JsonObject()
                  .put("graph", graph.name)
@@ -277,49 +291,14 @@ void Check::soak(const Graph& graph, const Plan& plan) {
   say("soak   " + graph.name + ": " + std::to_string(windows) + " windows, each as in the first pass");
 }
 
-void Check::measure(const Graph& graph, const Plan& plan) {
-  const Frames clip = noise(graph.inputs + 3, graph.frameBytes());
-  // One window at a time: what a caller waits. Then as many as a session takes: what the device does.
-  std::vector<double> waits;
-  {
-    auto player = Player::open(machine_, graph, plan, {true, /*inFlight=*/1, /*ahead=*/1});
-    if (!player.ok()) return fail(graph.name + ": " + player.error().message);
-    const auto start = Clock::now();
-    const Status played = player.value()->play(clip, kForever, [&](const Player::Played& window) {
-      if (window.number >= kWarmUp) waits.push_back(window.milliseconds);
-      return window.number < 2 * kWarmUp || secondsSince(start) < settings_.seconds;
-    });
-    if (!played.ok()) return fail(graph.name + ": " + played.error().message);
-  }
-  auto player = Player::open(machine_, graph, plan, {});
-  if (!player.ok()) return fail(graph.name + ": " + player.error().message);
-  std::size_t windows = 0;
-  double seconds = 0;
-  auto start = Clock::now();
-  const Status played = player.value()->play(clip, kForever, [&](const Player::Played& window) {
-    if (window.number == kWarmUp) start = Clock::now();
-    if (window.number <= kWarmUp) return true;
-    windows = window.number - kWarmUp;
-    seconds = secondsSince(start);
-    return windows < kWarmUp || seconds < settings_.seconds;
-  });
-  if (!played.ok()) return fail(graph.name + ": " + played.error().message);
-  const SessionStats stats = player.value()->stats();
-  const double rate = static_cast<double>(windows) / seconds;
-  const double medianMs = quantile(waits, 0.5);
-  throughput_.add(JsonObject()
-                      .put("graph", graph.name)
-                      .put("width", std::uint64_t{graph.width})
-                      .put("height", std::uint64_t{graph.height})
-                      .put("windows", std::uint64_t{windows})
-                      .put("callsPerSecond", rate)
-                      .put("newFramesPerSecond", rate * static_cast<double>(graph.factor - 1))
-                      .put("medianMs", medianMs)
-                      .put("p99Ms", quantile(waits, 0.99))
-                      .put("computeMs", stats.inferMs / static_cast<double>(stats.windows))
-                      .put("graphs", stats.graphs));
-  char line[128];
-  std::snprintf(line, sizeof line, ": %.1f calls/s, one call %.2f ms", rate, medianMs);
+void Check::time(const Graph& graph, const Plan& plan) {
+  const auto measured = measure(machine_, graph, plan, settings_.seconds);
+  if (!measured.ok()) return fail(graph.name + ": " + measured.error().message);
+  const Timing& timing = measured.value();
+  throughput_.add(describe(timing, graph, machine_));
+  char line[160];
+  std::snprintf(line, sizeof line, ": %.1f calls/s (%.1f without graphs), the device busy %.0f %%, one call %.2f ms",
+                timing.callsPerSecond, timing.plainCallsPerSecond, timing.busyShare * 100, timing.medianMs);
   say((machine_.simulated() ? "simulated, no figure of a GPU: " : "timing ") + graph.name + line);
 }
 

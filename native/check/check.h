@@ -3,6 +3,7 @@
 #define FLAVR_CHECK_CHECK_H
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,10 +37,13 @@ class Check {
   Check(const Folder& folder, Machine& machine, const Settings& settings) noexcept
       : folder_(folder), machine_(machine), settings_(settings) {}
 
-  // Runs everything and prints a line for each step.
-  void run();
+  // Runs everything and prints a line for each step. `save` is called before each graph, for the figures so far not to be
+  // lost with the process; false from it ends the check, and is what this returns then.
+  bool run(const std::function<bool()>& save);
 
   bool passed() const noexcept { return failures_.empty(); }
+  // Whether nothing was left out.
+  bool whole() const noexcept { return examined_ == folder_.graphs.size(); }
   // All figures.
   void report(JsonObject& to) const;
 
@@ -55,8 +59,10 @@ class Check {
                                                std::size_t windows);
   void compareReplays(const Graph& graph, const Plan& plan);
   void compareLowerings();
+  // Figures only: each precision was held against the vector.
+  void comparePrecisions();
   void soak(const Graph& graph, const Plan& plan);
-  void measure(const Graph& graph, const Plan& plan);
+  void time(const Graph& graph, const Plan& plan);
   void fail(const std::string& what);
 
   const Folder& folder_;
@@ -65,10 +71,14 @@ class Check {
   // By vector and precision: the frames of each lowering.
   std::map<std::pair<std::string, std::string>, std::map<std::string, Frames>> made_;
   std::vector<std::string> failures_;
+  // The graph under examination.
+  std::string running_;
+  std::size_t examined_ = 0;
   JsonArray engines_;
   JsonArray floats_;
   JsonArray vectors_;
   JsonArray lowerings_;
+  JsonArray precisions_;
   JsonArray replays_;
   JsonArray soaks_;
   JsonArray throughput_;

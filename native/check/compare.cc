@@ -76,6 +76,19 @@ std::vector<float> planar(const Frames& frames) noexcept {
   return values;
 }
 
+// Frames of repeatable noise.
+Frames noise(std::size_t count, std::size_t bytes) {
+  Frames frames(count, std::vector<std::uint8_t>(bytes));
+  std::uint32_t state = 1;
+  for (auto& frame : frames) {
+    for (auto& byte : frame) {
+      state = state * 1664525U + 1013904223U;
+      byte = static_cast<std::uint8_t>(state >> 24);
+    }
+  }
+  return frames;
+}
+
 double quantile(std::vector<double> values, double part) noexcept {
   if (values.empty()) return 0;
   const auto at = std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())));

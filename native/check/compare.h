@@ -35,6 +35,9 @@ FloatDifference comparePlanar(const std::vector<float>& made, const std::vector<
 // Frames [H,W,3] as the [3,2C,H,W] in [0,1] that a graph of the raw form takes.
 std::vector<float> planar(const Frames& frames) noexcept;
 
+// Frames of repeatable noise.
+Frames noise(std::size_t count, std::size_t bytes);
+
 // The value below which `part` of the values lie; 0 where there are none.
 double quantile(std::vector<double> values, double part) noexcept;
 

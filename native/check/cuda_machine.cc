@@ -8,6 +8,7 @@
 #include "check/search.h"
 #include "engine/builder.h"
 #include "engine/cuda_driver.h"
+#include "engine/device_peak.h"
 #include "engine/platform.h"
 #include "engine/tensorrt_library.h"
 
@@ -38,15 +39,26 @@ class CudaMachine final : public Machine {
   bool simulated() const noexcept override { return false; }
 
   JsonObject describe() const override {
-    const DeviceInfo& gpu = driver_.devices[static_cast<std::size_t>(ordinal_)];
+    const DeviceInfo& gpu = info();
     return JsonObject()
         .put("device", gpu.name)
+        .put("devices", std::uint64_t{driver_.devices.size()})
         .put("computeCapability", dotted(gpu.computeCapabilityMajor, gpu.computeCapabilityMinor))
         .put("memoryBytes", std::uint64_t{gpu.memoryBytes})
+        .put("multiprocessors", gpu.multiprocessors)
+        .put("clockMHz", gpu.clockKhz / 1e3)
+        .put("peakTeraflopsFp16", peakTeraflops("fp16"))
+        .put("peakTeraflopsFp32", peakTeraflops("fp32"))
         .put("driver", driverRelease())
         .put("cuda", dotted(driver_.version / 1000, driver_.version % 1000 / 10))
         .put("library", library_.title())
         .put("libraryPath", library_.path());
+  }
+
+  double peakTeraflops(const std::string& precision) const noexcept override {
+    const auto peak = peakOf(info());
+    if (!peak.has_value()) return 0;
+    return precision == "fp16" ? peak->half : peak->single;
   }
 
   std::shared_ptr<Device> device() const noexcept override { return device_; }
@@ -73,6 +85,8 @@ class CudaMachine final : public Machine {
   }
 
  private:
+  const DeviceInfo& info() const noexcept { return driver_.devices[static_cast<std::size_t>(ordinal_)]; }
+
   const DriverInfo driver_;
   const int ordinal_;
   const TensorRtLibrary library_;

@@ -73,7 +73,7 @@ Result<Graph> readGraphLine(const std::string& folder, std::istringstream& line)
   Graph graph{};
   std::string purpose;
   line >> graph.name >> graph.vector >> purpose >> graph.precision >> graph.lowering >> graph.width >> graph.height >>
-      graph.factor >> graph.inputs >> graph.file;
+      graph.factor >> graph.inputs >> graph.flops >> graph.file;
   constexpr std::array<const char*, 4> kPurposes = {"raw", "vector", "soak", "timing"};
   const auto found = std::find(kPurposes.begin(), kPurposes.end(), purpose);
   if (!line || found == kPurposes.end() || !sane(graph.width, graph.height, graph.factor, graph.inputs)) {
@@ -120,7 +120,7 @@ Result<Folder> readFolder(const std::string& path) noexcept {
   if (!text.ok()) return std::move(text).error();
   std::istringstream lines(text.value());
   std::string line;
-  if (!std::getline(lines, line) || line != "flavr-check-gpu 1") {
+  if (!std::getline(lines, line) || line != "flavr-check-gpu 2") {
     return damaged(file, "is not the manifest of this program's check");
   }
   Folder folder;

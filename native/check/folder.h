@@ -1,8 +1,8 @@
 // The folder that scripts/check-gpu-prepare.mjs writes: what to run, and what must come out.
 //
-//   manifest.txt   flavr-check-gpu 1
+//   manifest.txt   flavr-check-gpu 2
 //                  vector NAME WIDTH HEIGHT FACTOR INPUTS FRAMES EXPECTED
-//                  graph NAME VECTOR|- PURPOSE PRECISION LOWERING WIDTH HEIGHT FACTOR INPUTS FILE
+//                  graph NAME VECTOR|- PURPOSE PRECISION LOWERING WIDTH HEIGHT FACTOR INPUTS FLOPS FILE
 //   FRAMES         uint8 [2C,H,W,3]
 //   EXPECTED       float32 [k-1,H,W,3], little-endian, in units of 1.0 = 255, neither clamped nor rounded
 //   FILE           a graph without the weights that the rule makes again: see readGraph()
@@ -45,6 +45,8 @@ struct Graph {
   std::size_t height;
   std::size_t factor;
   std::size_t inputs;
+  // Useful operations of one window.
+  double flops;
   std::string file;
 
   std::size_t frameBytes() const noexcept { return width * height * 3; }

@@ -27,6 +27,8 @@ class Machine {
   virtual bool simulated() const noexcept = 0;
   // Device, driver and library, for the file that is sent back.
   virtual JsonObject describe() const = 0;
+  // What the device could do at most in `fp16` or `fp32`; 0 where that is not known.
+  virtual double peakTeraflops(const std::string& precision) const noexcept = 0;
   virtual std::shared_ptr<Device> device() const noexcept = 0;
   // Blocks for as long as the engine's build takes.
   virtual Result<std::vector<std::byte>> build(const Graph& graph, std::vector<std::byte> model) noexcept = 0;

@@ -2,7 +2,8 @@
 // flavr-check-gpu --assemble GRAPH FILE: writes the ONNX file of a prepared graph.
 //
 // Runs what scripts/check-gpu-prepare.mjs prepared on the GPU of this machine, and writes one JSON file to send back.
-// Exit code 0: passed, or skipped because there is nothing to run on (it says so). 1: failed. 2: usage.
+// Exit code 0: passed (of what was asked for), or skipped because there is nothing to run on; it says so. 1: failed, or
+// ended before its end. 2: usage.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -89,12 +90,15 @@ int usage(const std::string& message) {
   return kUsage;
 }
 
+// Under another name first: whoever reads the file, or finds it after this program was killed, finds it whole.
 bool write(const std::string& path, const char* bytes, std::size_t size) {
-  std::ofstream file(path, std::ios::binary);
+  const std::string unfinished = path + ".tmp";
+  std::ofstream file(unfinished, std::ios::binary);
   file.write(bytes, static_cast<std::streamsize>(size));
   file.close();
-  if (!file) std::fprintf(stderr, "flavr-check-gpu: %s cannot be written.\n", path.c_str());
-  return static_cast<bool>(file);
+  const bool written = file && std::rename(unfinished.c_str(), path.c_str()) == 0;
+  if (!written) std::fprintf(stderr, "flavr-check-gpu: %s cannot be written.\n", path.c_str());
+  return written;
 }
 
 int assemble(const std::string& from, const std::string& to) {
@@ -104,34 +108,44 @@ int assemble(const std::string& from, const std::string& to) {
   return written ? kPassed : kFailed;
 }
 
-int finish(const Arguments& arguments, const JsonObject& result, int code) {
+bool save(const Arguments& arguments, const JsonObject& result) {
   const std::string text = result.text() + "\n";
-  if (!write(arguments.out, text.data(), text.size())) return kFailed;
+  return write(arguments.out, text.data(), text.size());
+}
+
+int finish(const Arguments& arguments, const JsonObject& result, int code) {
+  if (!save(arguments, result)) return kFailed;
   std::printf("The figures are in %s.\n", arguments.out.c_str());
   return code;
+}
+
+JsonObject resultWith(const char* outcome) {
+  return JsonObject().put("tool", "flavr-check-gpu").put("format", 2).put("outcome", outcome);
 }
 
 int check(const Arguments& arguments) {
   auto folder = readFolder(arguments.folder);
   if (!folder.ok()) return refuse(folder.error().message);
-  JsonObject result;
-  result.put("tool", "flavr-check-gpu").put("format", 1);
   auto machine = openMachine(arguments.machine);
   if (!machine.ok()) {
     const Error& error = machine.error();
     if (error.code == Code::kBadArgument) return usage(error.message);
     std::printf("SKIPPED: %s\n", error.message.c_str());
-    return finish(arguments, result.put("outcome", "skipped").put("reason", error.message), kPassed);
+    return finish(arguments, resultWith("skipped").put("reason", error.message), kPassed);
   }
   const bool simulated = machine.value()->simulated();
   if (simulated) std::puts("SIMULATED: this tests the check itself; it says nothing of a GPU.");
   Check run(folder.value(), *machine.value(), arguments.settings);
-  run.run();
-  const char* outcome = run.passed() ? "passed" : "failed";
-  result.put("outcome", outcome).put("simulated", simulated).put("machine", machine.value()->describe());
-  run.report(result);
+  const auto result = [&](const char* outcome) {
+    JsonObject made = resultWith(outcome);
+    made.put("simulated", simulated).put("machine", machine.value()->describe());
+    run.report(made);
+    return made;
+  };
+  if (!run.run([&] { return save(arguments, result("unfinished")); })) return kFailed;
+  const char* outcome = !run.passed() ? "failed" : run.whole() ? "passed" : "passed in part";
   std::printf("%s%s\n", simulated ? "SIMULATED, no result of a GPU: " : "", outcome);
-  return finish(arguments, result, run.passed() ? kPassed : kFailed);
+  return finish(arguments, result(outcome), run.passed() ? kPassed : kFailed);
 }
 
 }  // namespace

@@ -66,6 +66,8 @@ class SimMachine final : public Machine {
 
   JsonObject describe() const override { return JsonObject().put("device", "simulated").put("library", "simulated"); }
 
+  double peakTeraflops(const std::string& /*precision*/) const noexcept override { return 0; }
+
   std::shared_ptr<Device> device() const noexcept override { return device_; }
 
   Result<std::vector<std::byte>> build(const Graph& graph, std::vector<std::byte> /*model*/) noexcept override {

@@ -81,8 +81,8 @@ function prepared({ frames = noiseFrames(INPUTS, HEIGHT, WIDTH), expected = (rig
       const soak = precision === 'fp16' && lowering === '3d';
       const about = { precision, lowering, ...size };
       const add = (name: string, purpose: CheckGraph['purpose'], form: GraphForm) => {
-        const bytes = hollowGraph(model, { ...about, form }, GAIN);
-        folder.addGraph({ ...about, name, vector: 'sum', purpose, factor: FACTOR, inputs: INPUTS, bytes });
+        const graph = hollowGraph(model, { ...about, form }, GAIN);
+        folder.addGraph({ ...about, ...graph, name, vector: 'sum', purpose, factor: FACTOR, inputs: INPUTS });
       };
       add(`raw-${precision}-${lowering}`, 'raw', 'raw');
       add(`sum-${precision}-${lowering}`, soak ? 'soak' : 'vector', 'ring');
@@ -99,7 +99,7 @@ for (const lowering of ['3d', '2d'] as const) {
       const spec: GraphSpec = { width: 32, height: 48, lowering, precision };
       const model = ruleModel(16, { factor: 8 });
       const whole = buildGraph(model, spec).bytes;
-      const hollow = hollowGraph(model, spec, GAIN);
+      const { bytes: hollow } = hollowGraph(model, spec, GAIN);
       const folder = newFolder();
       writeFileSync(join(folder, 'hollow.graph'), hollow);
       const made = join(folder, 'whole.onnx');
@@ -141,9 +141,58 @@ simTest('right frames pass, and the file says that they are no figures of a GPU'
     result.replays.every((each: { graphs: number; different: number }) => each.graphs > 0 && each.different === 0),
   );
   assert.is(result.soaks[0].windows, 300);
-  const { callsPerSecond, newFramesPerSecond, medianMs, p99Ms } = result.throughput[0];
-  assert.ok(Math.abs(newFramesPerSecond / callsPerSecond - (FACTOR - 1)) < 1e-4);
-  assert.ok(medianMs > 0 && p99Ms >= medianMs);
+  assert.equal(
+    result.precisions.map((each: { lowering: string; largest: number }) => [each.lowering, each.largest]),
+    [
+      ['2d', 0],
+      ['3d', 0],
+    ],
+  );
+  assert.equal([result.graphs, result.examined, result.running], [9, 9, undefined]);
+});
+
+simTest('a timing has rates with and without graphs, the busy share, operations, and memory beside its plan', () => {
+  const { status, result } = run(prepared(), { FLAVR_SIM_COMPUTE_US: '2000' }, ['--only', 'timing']);
+  assert.is(status, 0);
+  const [timing] = result.throughput;
+  assert.ok(Math.abs(timing.newFramesPerSecond / timing.callsPerSecond - (FACTOR - 1)) < 1e-4);
+  assert.ok(timing.medianMs > 0 && timing.p99Ms >= timing.medianMs);
+  assert.ok(timing.computeMs >= 2 && timing.busyShare > 0 && timing.busyShare < 1.05, JSON.stringify(timing));
+  assert.ok(timing.graphs > 0 && timing.plainCallsPerSecond > 0);
+  const spec = { width: WIDTH, height: HEIGHT, lowering: '3d', precision: 'fp16', form: 'ring' } as const;
+  const { flops } = hollowGraph(ruleModel(8, { factor: FACTOR }), spec, GAIN);
+  assert.ok(Math.abs((timing.teraflops * 1e12) / (timing.callsPerSecond * flops) - 1) < 1e-4);
+  // The simulator keeps nothing on the device but what sessions take, and graphs take none of it.
+  assert.is(timing.plannedBytes - timing.takenBytes, 32 * 2 ** 20);
+});
+
+simTest('a check of some graphs passes in part only, and says of which', () => {
+  const { status, text, result } = run(prepared(), {}, ['--only', 'sum-fp32']);
+  assert.is(status, 0);
+  assert.match(text, /^SIMULATED, no result of a GPU: passed in part$/m);
+  assert.equal([result.outcome, result.settings.only], ['passed in part', 'sum-fp32']);
+  assert.equal([result.graphs, result.examined], [9, 2]);
+});
+
+simTest('what was found before the process is killed is in the file, which says that it is unfinished', () => {
+  const folder = prepared();
+  // Long enough in its second graph, the first that runs on the device, to be killed there.
+  const env = { ...process.env, FLAVR_SIM_COMPUTE_US: '200000' };
+  const { signal } = spawnSync(program, [folder, '--soak', '1000'], { env, timeout: 6000, killSignal: 'SIGKILL' });
+  assert.is(signal, 'SIGKILL');
+  const result = JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'));
+  assert.equal([result.outcome, result.running], ['unfinished', 'sum-fp16-3d']);
+  assert.equal(
+    result.floats.map((each: { graph: string }) => each.graph),
+    ['raw-fp16-3d'],
+  );
+});
+
+simTest('a result that cannot be written is told before anything runs', () => {
+  const { status, text } = run(prepared(), {}, ['--out', '/nowhere/result.json']);
+  assert.is(status, 1);
+  assert.match(text, /\/nowhere\/result\.json cannot be written/);
+  assert.not.match(text, /^built/m);
 });
 
 simTest('a byte that is off by one is within fp16, and not within fp32', () => {
@@ -277,7 +326,7 @@ const REAL = 'build/Release/flavr-check-gpu';
 /** What the real program says of a folder with a graph that it never gets to, and what it wrote. */
 function runReal(env: Record<string, string>): Run {
   const folder = newFolder();
-  writeFileSync(join(folder, 'manifest.txt'), 'flavr-check-gpu 1\ngraph g - timing fp16 3d 8 8 2 4 g.graph\n');
+  writeFileSync(join(folder, 'manifest.txt'), 'flavr-check-gpu 2\ngraph g - timing fp16 3d 8 8 2 4 1000 g.graph\n');
   const { status, stdout, stderr } = spawnSync(REAL, [folder], { encoding: 'utf8', env: { ...process.env, ...env } });
   return { status, text: stdout + stderr, result: JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) };
 }

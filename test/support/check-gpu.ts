@@ -17,6 +17,12 @@ interface Digit {
   readonly stride: number;
 }
 
+export interface HollowGraph {
+  readonly bytes: Buffer;
+  /** Useful operations of a window. */
+  readonly flops: number;
+}
+
 /** Constants smaller than this are kept as they are. */
 const FEWEST_ELEMENTS = 4096;
 /** Whole numbers up to here are exact in float32. */
@@ -27,8 +33,8 @@ const MOST_ELEMENTS = 2 ** 24;
  * very bytes of `buildGraph` again. Where each weight comes from is not known here but found: the same graph is built of a
  * model whose weights are their own positions, so a change of the graph builder needs no change of this.
  */
-export function hollowGraph(model: WeightsModel, spec: GraphSpec, gain: number): Buffer {
-  const { bytes } = buildGraph(model, spec);
+export function hollowGraph(model: WeightsModel, spec: GraphSpec, gain: number): HollowGraph {
+  const { bytes, estimate } = buildGraph(model, spec);
   const positions = buildGraph(positionModel(model), { ...spec, precision: 'fp32' }).bytes;
   const origins = new Map(decodeModel(positions).initializers.map((initializer) => [initializer.name, initializer]));
 
@@ -49,7 +55,7 @@ export function hollowGraph(model: WeightsModel, spec: GraphSpec, gain: number):
     at += data.byteLength;
   }
   keepUntil(bytes.length);
-  return Buffer.concat([Buffer.from(`${lines.join('\n')}\nend\n`), ...kept]);
+  return { bytes: Buffer.concat([Buffer.from(`${lines.join('\n')}\nend\n`), ...kept]), flops: estimate.usefulFlops };
 }
 
 function positionModel(model: WeightsModel): WeightsModel {
@@ -132,7 +138,7 @@ export interface CheckVector {
   readonly expected: Float32Array;
 }
 
-export interface CheckGraph {
+export interface CheckGraph extends HollowGraph {
   readonly name: string;
   /** Absent for `timing`. */
   readonly vector?: string;
@@ -144,13 +150,12 @@ export interface CheckGraph {
   readonly height: number;
   readonly factor: number;
   readonly inputs: number;
-  readonly bytes: Uint8Array;
 }
 
 /** Writes vectors, graphs and the manifest that names them. */
 export class CheckFolder {
   readonly #path: string;
-  readonly #manifest = ['flavr-check-gpu 1'];
+  readonly #manifest = ['flavr-check-gpu 2'];
 
   constructor(path: string) {
     this.#path = path;
@@ -175,11 +180,13 @@ export class CheckFolder {
     height,
     factor,
     inputs,
+    flops,
     bytes,
   }: CheckGraph): void {
-    writeFileSync(join(this.#path, `${name}.graph`), bytes);
+    const file = `${name}.graph`;
+    writeFileSync(join(this.#path, file), bytes);
     this.#manifest.push(
-      ['graph', name, vector, purpose, precision, lowering, width, height, factor, inputs, `${name}.graph`].join(' '),
+      ['graph', name, vector, purpose, precision, lowering, width, height, factor, inputs, flops, file].join(' '),
     );
   }
 
@@ -196,6 +203,7 @@ const TIMED_SIZES = [
   [256, 256],
   [512, 512],
   [1280, 720],
+  [1920, 1080],
 ] as const;
 
 /** Everything for a real GPU: the full-width vectors in both precisions and lowerings, raw and framed; the ring form; timings. */
@@ -211,8 +219,8 @@ export async function writeCheckFolder(path: string, onProgress: (name: string) 
     const add = (name: string, spec: CheckSpec, purpose: CheckGraph['purpose']) => {
       onProgress(name);
       const { form: _, ...about } = spec;
-      const bytes = hollowGraph(model, spec, gain);
-      folder.addGraph({ name, factor, inputs, ...about, purpose, ...(purpose !== 'timing' && { vector }), bytes });
+      const graph = hollowGraph(model, spec, gain);
+      folder.addGraph({ name, factor, inputs, ...about, ...graph, purpose, ...(purpose !== 'timing' && { vector }) });
     };
     for (const precision of PRECISIONS) {
       for (const lowering of LOWERINGS) {
@@ -223,6 +231,10 @@ export async function writeCheckFolder(path: string, onProgress: (name: string) 
         add(name, { ...spec, form: 'framed' }, long ? 'soak' : 'vector');
       }
     }
+    if (vector === 'r18-k8') {
+      const spec: CheckSpec = { width: 1280, height: 720, precision: 'fp16', lowering: '3d', form: 'framed' };
+      add('timing-1280x720-k8-fp16-3d', spec, 'timing');
+    }
     if (vector !== 'r18-k2') continue;
     add('r18-k2-fp16-3d-ring', { width, height, precision: 'fp16', lowering: '3d', form: 'ring' }, 'vector');
     for (const [w, h] of TIMED_SIZES) {
@@ -231,6 +243,11 @@ export async function writeCheckFolder(path: string, onProgress: (name: string) 
         add(`timing-${w}x${h}-fp16-${lowering}`, spec, 'timing');
       }
     }
+    add(
+      'timing-512x512-fp32-3d',
+      { width: 512, height: 512, precision: 'fp32', lowering: '3d', form: 'framed' },
+      'timing',
+    );
   }
   folder.finish();
 }
