@@ -35,15 +35,18 @@ test('the 2d lowering has tensors of one step and counts the same operations', (
   assert.ok(two!.largestTensor < three!.largestTensor);
 });
 
-test('the winograd lowering counts the same operations and at most doubles the weights', () => {
-  const model = ruleModel(64);
-  const [direct, winograd] = (['2d', 'winograd'] as const).map((lowering) =>
-    estimateGraph(model, { width: 128, height: 64, lowering }),
-  );
-  assert.is(winograd!.usefulFlops, direct!.usefulFlops);
-  assert.is(winograd!.paperFlops, direct!.paperFlops);
-  const growth = winograd!.weightBytes / direct!.weightBytes;
-  assert.ok(growth > 1.9 && growth <= 2, `weights grow ${growth} times`);
+test('the winograd lowering counts the same operations, doubles the weights of narrow layers and has four times those of wide ones', () => {
+  const growth = (nf: number) => {
+    const [direct, winograd] = (['2d', 'winograd'] as const).map((lowering) =>
+      estimateGraph(ruleModel(nf), { width: 128, height: 64, lowering }),
+    );
+    assert.is(winograd!.usefulFlops, direct!.usefulFlops);
+    assert.is(winograd!.paperFlops, direct!.paperFlops);
+    return winograd!.weightBytes / direct!.weightBytes;
+  };
+  const [narrow, wide] = [growth(8), growth(64)];
+  assert.ok(narrow > 1.8 && narrow <= 2, `weights of narrow layers grow ${narrow} times`);
+  assert.ok(wide > 3.5 && wide <= 4, `weights of wide layers grow ${wide} times`);
 });
 
 test('the estimate alone is that of the built graph', () => {

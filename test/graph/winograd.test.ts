@@ -7,12 +7,13 @@ import { decodeModel } from '../../ts/model/onnx/reader.js';
 import { rawInput } from '../support/goldens.js';
 import { maxDifference, noiseFrames, rawFeeds, ruleModel, runOnnx } from './support.js';
 
-// Wide enough that every layer behind the stem takes the algorithm.
+// Wide enough that every layer behind the stem takes the algorithm along time, and the last stage that along the rows,
+// of which it has no whole tiles.
 const WIDTH = 16;
 const [height, width] = [24, 40];
 
-async function output(config: Partial<ModelConfig>, lowering: Lowering): Promise<Float32Array> {
-  const model = ruleModel(WIDTH, config);
+async function output(config: Partial<ModelConfig>, lowering: Lowering, nf = WIDTH): Promise<Float32Array> {
+  const model = ruleModel(nf, config);
   const { bytes } = buildGraph(model, { width, height, lowering, form: 'raw' });
   const frames = rawInput(noiseFrames(model.config.inputs, height, width), width * height);
   const { interpolated } = await runOnnx(bytes, rawFeeds(frames, model.config, height, width));
@@ -20,8 +21,8 @@ async function output(config: Partial<ModelConfig>, lowering: Lowering): Promise
 }
 
 /** How many convolutions of all channels together the layers whose names begin so are made of. */
-function convolutions(layer: string, lowering: Lowering, nf = WIDTH): number {
-  const { nodes } = decodeModel(buildGraph(ruleModel(nf), { width, height, lowering }).bytes);
+function convolutions(layer: string, lowering: Lowering, nf = WIDTH, batch = 1): number {
+  const { nodes } = decodeModel(buildGraph(ruleModel(nf), { width, height, lowering, batch }).bytes);
   return nodes.filter(({ op, name, attributes }) => op === 'Conv' && !attributes.has('group') && name.startsWith(layer))
     .length;
 }
@@ -44,6 +45,30 @@ for (const [name, config] of Object.entries(NETWORKS)) {
     assert.ok(difference <= 2e-5 * largest, `${difference} off, values up to ${largest}`);
   });
 }
+
+test('wide layers at every depth, and what stands between them, differ by rounding alone', async () => {
+  const exact = await output({ batchNorm: true }, '3d', 32);
+  const largest = exact.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+  const difference = maxDifference(await output({ batchNorm: true }, 'winograd', 32), exact);
+  assert.ok(difference <= 2e-5 * largest, `${difference} off, values up to ${largest}`);
+});
+
+test('along the rows of a wide layer, six convolutions 1x3 of six groups take the place of the six along time', () => {
+  const { nodes } = decodeModel(buildGraph(ruleModel(WIDTH), { width, height, lowering: 'winograd' }).bytes);
+  const products = nodes.filter(({ name }) => /^encoder\.layer4\.1\.conv1\.product\d$/.test(name));
+  const form = [
+    { kind: 'int', value: 6 },
+    { kind: 'ints', value: [1, 3] },
+  ];
+  assert.equal(
+    products.map(({ attributes }) => [attributes.get('group'), attributes.get('kernel_shape')]),
+    Array(6).fill(form),
+  );
+});
+
+test('a batch of several windows has its wide layers step by step', () => {
+  assert.is(convolutions('encoder.layer4.1.conv1', 'winograd', WIDTH, 2), 6);
+});
 
 test('six convolutions take the place of ten, in a convolution and in a transposed one', () => {
   for (const layer of ['encoder.layer3.1.conv1', 'decoder.2.upconv.0']) {

@@ -186,11 +186,9 @@ export async function openRunner(model: Model, options: RunnerOptions): Promise<
   const precision = choosePrecision('cpu', options.precision) as Precision;
   const problem = peerProblem('onnxruntime-node');
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
-  const graph = await buildGraphInSlices(
-    model,
-    { ...spec, precision, lowering: CPU_LOWERING, form: 'unrounded' },
-    taps,
-  );
+  // The winograd lowering has no steps of its own to tap where it stacks them.
+  const lowering = taps ? '2d' : CPU_LOWERING;
+  const graph = await buildGraphInSlices(model, { ...spec, precision, lowering, form: 'unrounded' }, taps);
   checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
   return GraphRunner.open(graph.bytes, threads);
 }

@@ -205,12 +205,11 @@ function lower(
     const ops = new Lowering3d(b, type);
     return network(ops, weights, ops.window(window), factor);
   }
-  const ops =
-    precision === 'int8'
-      ? new LoweringInt8(b, rangesOf(weights.model))
-      : lowering === '2d'
-        ? new Lowering2d(b, type)
-        : new LoweringWinograd(b, type);
+  if (lowering === 'winograd') {
+    const ops = new LoweringWinograd(b);
+    return network(ops, weights, ops.window(window), factor);
+  }
+  const ops = precision === 'int8' ? new LoweringInt8(b, rangesOf(weights.model)) : new Lowering2d(b, type);
   return network(ops, weights, ops.window(window), factor);
 }
 

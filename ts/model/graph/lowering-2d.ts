@@ -61,23 +61,26 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   conv(name: string, x: Steps, kernel: Kernel, stride: Stride): Steps {
+    return [...this.alongTime(`${name}.`, x, this.convLayer(x[0]!.shape, x.length, kernel, stride))];
+  }
+
+  /** @param shape of each of the `inputs` steps that come in. */
+  convLayer(shape: readonly number[], inputs: number, kernel: Kernel, stride: Stride): TimeLayer {
     const [out, channels, time, height, width] = kernel.shape as [number, number, number, number, number];
-    const [batch, , ...size] = x[0]!.shape as [number, number, number, number];
+    const [batch, , ...size] = shape as [number, number, number, number];
     const pads = [(height - 1) / 2, (width - 1) / 2];
-    const form: Form = {
-      shape: [batch, out, ...size.map((side) => Math.ceil(side / stride.space))],
-      attributes: { kernel_shape: [height, width], pads: [...pads, ...pads], strides: [stride.space, stride.space] },
-    };
-    const steps = this.alongTime(`${name}.`, x, {
+    return {
       kernel,
       cut: timeSlice,
       weightShape: [out, channels, height, width],
       biases: bias(this.builder, kernel, this.type),
-      form,
-      steps: Math.ceil(x.length / stride.time),
+      form: {
+        shape: [batch, out, ...size.map((side) => Math.ceil(side / stride.space))],
+        attributes: { kernel_shape: [height, width], pads: [...pads, ...pads], strides: [stride.space, stride.space] },
+      },
+      steps: Math.ceil(inputs / stride.time),
       taps: (t) => range(time).map((slice) => ({ step: t * stride.time + slice - (time - 1) / 2, slice })),
-    });
-    return [...steps];
+    };
   }
 
   deconv(name: string, x: Steps, kernel: Kernel, timeStride: number): Steps {

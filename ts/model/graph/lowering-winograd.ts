@@ -1,132 +1,125 @@
-import { elementCount } from '../shape.js';
-import type { Value } from './builder.js';
-import { Lowering2d, type Steps, type TimeLayer } from './lowering-2d.js';
-import type { Affine } from './weights.js';
+import { ElementType } from '../onnx/proto.js';
+import { Activation } from './activation.js';
+import type { GraphBuilder, Value } from './builder.js';
+import { gateFactors, perChannel } from './layers.js';
+import { Lowering2d, type Steps } from './lowering-2d.js';
+import { LoweringWinogradTime } from './lowering-winograd-time.js';
+import type { Lowering, Stride } from './network.js';
+import type { Affine, Kernel } from './weights.js';
+import { RowsWinograd } from './winograd-rows.js';
+import { fitsTiles, slicesInOrder } from './winograd-time.js';
 
-/** Output steps that are made together. */
-const TILE = 4;
-
-// Channels of a block in the layout in which ONNX Runtime convolves (16 with AVX-512, fewer elsewhere); other widths would
-// leave it at each sum of steps. From the first block on the algorithm pays.
-const BLOCK = 16;
-
-/**
- * What each of the six convolutions takes of the kernel's three slices: their polynomial at 0, 1, -1, 2, -2 and infinity,
- * over what interpolation divides by. The fourfold last one is made up for by the quarter of its input.
- */
-const KERNELS = [
-  [1 / 4, 0, 0],
-  [-1 / 6, -1 / 6, -1 / 6],
-  [-1 / 6, 1 / 6, -1 / 6],
-  [1 / 24, 1 / 12, 1 / 6],
-  [1 / 24, -1 / 12, 1 / 6],
-  [0, 0, 4],
-] as const;
+// Of narrower layers the transforms in space take more time than they save.
+const LEAST_CHANNELS = 128;
+const LEAST_OUTPUTS = 128;
 
 /**
- * The 2d lowering with Winograd's algorithm F(4, 3) along time: where a kernel of three slices meets four steps and what is
- * beside them, six convolutions of sums of the steps take the place of twelve (ten, of a window that ends there). It is
- * exact but for rounding, of which a layer has about three times the direct form's (and the network's output no more than
- * before): the factors of steps are small whole numbers and quarters, and the kernels' are computed in double precision.
- *
- * Made for ONNX Runtime on the CPU, which keeps activations in blocks of channels from one convolution to the next, adds
- * and clips within a convolution, and leaves the blocks for any other product or difference. A step times a number is
- * therefore a 1x1 convolution of each channel by itself; times 1 where a gate has left the blocks.
+ * The 2d lowering with Winograd's algorithms: along time as in `LoweringWinogradTime`, and for wide layers in space, too.
+ * Those have all steps in one stack, and make of it, and of their terms at the end, all sums along time in one product with
+ * a small matrix.
  */
-export class LoweringWinograd extends Lowering2d {
-  protected override *alongTime(name: string, x: Steps, layer: TimeLayer): Iterable<Value> {
-    const [out, channels] = layer.weightShape as [number, number];
-    const steady = layer.taps(0).length === 3 && layer.steps === x.length && x.length % TILE === 0;
-    if (!steady || channels % BLOCK !== 0 || out % BLOCK !== 0) {
-      yield* super.alongTime(name, x, layer);
-      return;
+export class LoweringWinograd implements Lowering<Activation, Value> {
+  readonly #b: GraphBuilder;
+  readonly #rows: RowsWinograd;
+  readonly #steps: LoweringWinogradTime;
+  /** What is done to a stack is done as if it were one step. */
+  readonly #stack: Lowering2d;
+
+  constructor(builder: GraphBuilder) {
+    this.#b = builder;
+    this.#rows = new RowsWinograd(builder);
+    this.#steps = new LoweringWinogradTime(builder, ElementType.float32);
+    this.#stack = new Lowering2d(builder, ElementType.float32);
+  }
+
+  /** The window from its frames, each [B, 3, H, W] in float32. */
+  window(frames: readonly Value[]): Activation {
+    return this.#ofSteps(frames);
+  }
+
+  conv(name: string, x: Activation, kernel: Kernel, stride: Stride): Activation {
+    const [out, channels, time, rows] = kernel.shape as [number, number, number, number];
+    const wide = channels >= LEAST_CHANNELS && out >= LEAST_OUTPUTS && x.shape[0] === 1;
+    if (wide && rows === 3 && stride.space === 1) {
+      const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
+      if (fitsTiles(layer, x.length))
+        return this.#ofStack([this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]);
     }
-    const weights = this.#weights(layer);
-    for (let t = 0; t < x.length; t += TILE) yield* this.#tile(name, x, t, layer, weights);
+    if (x.stacked && time === 1 && stride.time === 1) {
+      return this.#ofStack(this.#stack.conv(`${name}.stack`, [x.stack], kernel, stride));
+    }
+    return this.#ofSteps(this.#steps.conv(name, x.steps, kernel, stride));
   }
 
-  protected override scale(name: string, x: Steps, factors: Value, norm: Affine | undefined): Steps {
-    const channels = x[0]!.shape[1]!;
-    if (channels % BLOCK !== 0) return super.scale(name, x, factors, norm);
-    const b = this.builder;
-    const shift = norm ? [b.weight(`${name}.norm.shift`, this.type, [channels], () => norm.shift)] : [];
-    return x.map((step, t) => {
-      const scaled = b.elementwise('Mul', `${name}.scaled.t${t}`, [step, factors]);
-      return this.#times(`${name}.t${t}`, 1, scaled, shift);
-    });
+  deconv(name: string, x: Activation, kernel: Kernel, timeStride: number): Activation {
+    return this.#ofSteps(this.#steps.deconv(name, x.steps, kernel, timeStride));
   }
 
-  /** Output steps `first` to `first + 3`. */
-  *#tile(name: string, x: Steps, first: number, layer: TimeLayer, weights: readonly Value[]): Iterable<Value> {
-    const b = this.builder;
-    const { shape, attributes } = layer.form;
-    const at = (what: string) => `${name}${what}.t${first}`;
-    const made = (t: number) => `${name}t${first + t}`;
-    const [before, d1, d2, d3, d4, after] = [-1, 0, 1, 2, 3, 4].map((t) => x[first + t]) as [
-      Value | undefined,
-      Value,
-      Value,
-      Value,
-      Value,
-      Value | undefined,
-    ];
-    const convolve = (i: number, input: Value) =>
-      b.node('Conv', at(`term${i}`), [input, weights[i]!, ...(i === 1 ? layer.biases : [])], shape, attributes);
-
-    const even1 = this.#plus(at('even1'), d4, -4, d2);
-    const odd1 = this.#plus(at('odd1'), d3, -4, d1);
-    // The bias belongs to each output once, as the first of the two terms below.
-    const one = convolve(1, this.#plus(at('one'), even1, 1, odd1));
-    const minusOne = convolve(2, this.#plus(at('minus-one'), even1, -1, odd1));
-    const even2 = this.#plus(at('even2'), d4, -1, d2);
-    const odd2 = this.#plus(at('odd2'), d3, -1, d1);
-    const two = convolve(3, this.#plus(at('two'), even2, 2, odd2));
-    const minusTwo = convolve(4, this.#plus(at('minus-two'), even2, -2, odd2));
-
-    const sum1 = this.#plus(at('sum1'), one, 1, minusOne);
-    const sum2 = this.#plus(at('sum2'), two, 1, minusTwo);
-    const zero = this.#plus(at('zero'), this.#plus(at('zero.inner'), d4, -5, d2), 4, before);
-    yield this.#plus(made(0), this.#plus(at('sum'), sum1, 1, sum2), 1, convolve(0, zero));
-    const difference1 = this.#plus(at('difference1'), one, -1, minusOne);
-    const difference2 = this.#plus(at('difference2'), two, -1, minusTwo);
-    yield this.#plus(made(1), difference1, 2, difference2);
-    yield this.#plus(made(2), sum1, 4, sum2);
-    const infinity = this.#plus(at('infinity'), this.#plus(at('infinity.inner'), d1, -5 / 4, d3), 1 / 4, after);
-    yield this.#plus(made(3), this.#plus(at('difference'), difference1, 8, difference2), 1, convolve(5, infinity));
+  upsample(name: string, x: Activation, time: number): Activation {
+    return this.#ofSteps(this.#steps.upsample(name, x.steps, time));
   }
 
-  /** x + factor * y; x itself where there is no y. */
-  #plus(name: string, x: Value, factor: number, y: Value | undefined): Value {
-    if (!y) return x;
-    const product = factor === 1 ? y : this.#times(`${name}.product`, factor, y);
-    return this.builder.elementwise('Add', name, [x, product]);
+  poolTime(name: string, x: Activation): Activation {
+    return this.#ofSteps(this.#steps.poolTime(name, x.steps));
   }
 
-  /** Every channel times the factor, plus its own shift. */
-  #times(name: string, factor: number, x: Value, shift: readonly Value[] = []): Value {
-    const b = this.builder;
-    const channels = x.shape[1]!;
-    const factors = b.weight(`times${factor}[${channels}]`, this.type, [channels, 1, 1, 1], () =>
-      new Float32Array(channels).fill(factor),
-    );
-    return b.node('Conv', name, [x, factors, ...shift], x.shape, { kernel_shape: [1, 1], group: channels });
+  gate(name: string, x: Activation, kernel: Kernel, norm: Affine | undefined): Activation {
+    if (!x.stacked) return this.#ofSteps(this.#steps.gate(name, x.steps, kernel, norm));
+    const b = this.#b;
+    const means = b.globalMean(`${name}.means`, x.stack);
+    const mean = b.node('ReduceMean', `${name}.mean`, [means], means.shape.with(0, 1), { axes: [0] });
+    const factors = gateFactors(b, name, mean, kernel, norm);
+    const scaled = b.elementwise('Mul', `${name}.stack`, [x.stack, factors]);
+    if (!norm) return Activation.ofStack(b, scaled);
+    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, scaled);
+    return Activation.ofStack(b, b.elementwise('Add', `${name}.shifted`, [scaled, shift]));
   }
 
-  /** The six convolutions' weights. */
-  #weights({ kernel, cut, weightShape, taps }: TimeLayer): Value[] {
-    const slices = [-1, 0, 1].map((step) => taps(0).find((tap) => tap.step === step)!.slice);
-    const length = elementCount(weightShape);
-    return KERNELS.map((factors, i) =>
-      this.builder.weight(`${kernel.name}.winograd[${i}]`, this.type, weightShape, () => {
-        const sum = new Float64Array(length);
-        const one = new Float32Array(length);
-        factors.forEach((factor, k) => {
-          if (factor === 0) return;
-          cut(kernel, slices[k]!, one);
-          for (let j = 0; j < length; j++) sum[j]! += factor * one[j]!;
-        });
-        return Float32Array.from(sum);
-      }),
-    );
+  affine(name: string, x: Activation, norm: Affine): Activation {
+    return this.#each(name, x, (lowering, named, steps) => lowering.affine(named, steps, norm));
+  }
+
+  relu(name: string, x: Activation): Activation {
+    return this.#each(name, x, (lowering, named, steps) => lowering.relu(named, steps));
+  }
+
+  leakyRelu(name: string, x: Activation): Activation {
+    return this.#each(name, x, (lowering, named, steps) => lowering.leakyRelu(named, steps));
+  }
+
+  add(name: string, a: Activation, c: Activation): Activation {
+    const join = (named: string, left: Steps, right: Steps) => this.#stack.add(named, left, right);
+    return Activation.joined(name, a, c, a.shape[1]!, join);
+  }
+
+  concat(name: string, a: Activation, c: Activation): Activation {
+    const join = (named: string, left: Steps, right: Steps) => this.#stack.concat(named, left, right);
+    return Activation.joined(name, a, c, a.shape[1]! + c.shape[1]!, join);
+  }
+
+  fuse(name: string, x: Activation, kernel: Kernel): Value {
+    return this.#steps.fuse(name, x.steps, kernel);
+  }
+
+  head(name: string, y: Value, kernel: Kernel): Value {
+    return this.#steps.head(name, y, kernel);
+  }
+
+  #ofSteps(steps: Steps): Activation {
+    return Activation.ofSteps(this.#b, steps);
+  }
+
+  #ofStack([stack]: Steps): Activation {
+    return Activation.ofStack(this.#b, stack!);
+  }
+
+  #each(
+    name: string,
+    x: Activation,
+    operation: (lowering: Lowering2d, name: string, steps: Steps) => Steps,
+  ): Activation {
+    return x.stacked
+      ? this.#ofStack(operation(this.#stack, `${name}.stack`, [x.stack]))
+      : this.#ofSteps(operation(this.#steps, name, x.steps));
   }
 }

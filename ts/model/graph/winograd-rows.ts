@@ -1,0 +1,142 @@
+import { ElementType } from '../onnx/proto.js';
+import type { GraphBuilder, Value } from './builder.js';
+import type { Kernel } from './weights.js';
+import { BIASED_TERM, OF_KERNEL, OF_STEPS, OF_TERMS, TERMS, TILE } from './winograd-time.js';
+
+/**
+ * Winograd's algorithm along time and, nested, along the rows of each step: thirty-six convolutions 1x3 on a quarter of the
+ * rows take the place of the three hundred and sixty (of a window of four) that are rows of the kernels.
+ *
+ * A stack [T, C, H, W] comes in and goes out. All sums along time are one product with a small matrix, and so are all sums
+ * at the end. Those along the rows at the beginning, where tiles overlap, are convolutions of stride 4 of each channel by
+ * itself, and the six terms along time are six groups of channels of six convolutions: few nodes, which all cores share.
+ */
+export class RowsWinograd {
+  readonly #builder: GraphBuilder;
+
+  constructor(builder: GraphBuilder) {
+    this.#builder = builder;
+  }
+
+  /** @param slices of the kernel [out, in, 3, 3, 3] that meet the step before, the same and the step behind. */
+  convolve(name: string, stack: Value, kernel: Kernel, slices: readonly number[]): Value {
+    const b = this.#builder;
+    const [steps, channels, height, width] = stack.shape as [number, number, number, number];
+    const out = kernel.shape[0]!;
+    const tiles = steps / TILE;
+
+    const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
+    const sums = this.#product(`${name}.of-steps`, stepsMatrix(tiles), flat);
+    const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
+    const products = OF_KERNEL.map((_, point) => {
+      const input = this.#point(`${name}.point${point}`, terms, point);
+      const weight = b.weight(
+        `${kernel.name}.winograd.point${point}`,
+        ElementType.float32,
+        [TERMS * out, channels, 1, 3],
+        () => pointOf(kernel, slices, point),
+      );
+      const inputs = [input, weight, ...(point === BIASED_TERM ? this.#biases(kernel) : [])];
+      return b.node('Conv', `${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
+        kernel_shape: [1, 3],
+        pads: [0, 1, 0, 1],
+        group: TERMS,
+      });
+    });
+    const rows = products[0]!.shape[2]!;
+    const joined = b.concat(`${name}.products`, products, 1);
+    const all = b.reshape(`${name}.all`, joined, [tiles, TERMS * TERMS, out * rows * width]);
+    const tileRows = this.#product(`${name}.of-terms`, TERMS_MATRIX, all);
+    const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, out * rows, width]);
+    const inOrder = b.transpose(`${name}.rows-in-order`, apart, [0, 2, 1, 3]);
+    const whole = b.reshape(`${name}.whole`, inOrder, [steps, out, TILE * rows, width]);
+    return b.crop(`${name}.stack`, whole, [[2, 0, height]]);
+  }
+
+  /** What one point takes of the rows of every tile of four. */
+  #point(name: string, x: Value, point: number): Value {
+    const b = this.#builder;
+    const [batch, channels, height, width] = x.shape as [number, number, number, number];
+    const factors = OF_STEPS[point]!;
+    const first = factors.findIndex((factor) => factor !== 0);
+    const last = factors.findLastIndex((factor) => factor !== 0);
+    const dilation = factors[first + 1] === 0 ? 2 : 1;
+    const taken = factors.filter((_, i) => i >= first && i <= last && (i - first) % dilation === 0);
+    const kernel = b.weight(`rows${point}[${channels}]`, ElementType.float32, [channels, 1, taken.length, 1], () =>
+      Float32Array.from({ length: channels * taken.length }, (_, i) => taken[i % taken.length]!),
+    );
+    const rows = Math.ceil(height / TILE);
+    // The first factor is for the row before the tile.
+    const before = 1 - first;
+    const after = TILE * (rows - 1) + (last - first + 1) - before - height;
+    return b.node('Conv', name, [x, kernel], [batch, channels, rows, width], {
+      kernel_shape: [taken.length, 1],
+      dilations: [dilation, 1],
+      pads: [before, 0, after, 0],
+      strides: [TILE, 1],
+      group: channels,
+    });
+  }
+
+  /** The bias of the term along time that each step takes once. */
+  #biases({ name, bias }: Kernel): Value[] {
+    if (!bias) return [];
+    const length = TERMS * bias.length;
+    return [
+      this.#builder.weight(`${name}.winograd.bias`, ElementType.float32, [length], () => {
+        const values = new Float32Array(length);
+        values.set(bias, BIASED_TERM * bias.length);
+        return values;
+      }),
+    ];
+  }
+
+  #product(name: string, matrix: readonly (readonly number[])[], x: Value): Value {
+    const size = [matrix.length, matrix[0]!.length];
+    const constant = this.#builder.weight(`winograd[${size.join('x')}]`, ElementType.float32, size, () =>
+      Float32Array.from(matrix.flat()),
+    );
+    return this.#builder.node('MatMul', name, [constant, x], x.shape.with(-2, matrix.length));
+  }
+}
+
+/** Makes the terms along time of all tiles of all steps; what is outside the window is nothing. */
+function stepsMatrix(tiles: number): number[][] {
+  return Array.from({ length: tiles }, (_, tile) =>
+    OF_STEPS.map((factors) => {
+      const row = new Array<number>(tiles * TILE).fill(0);
+      factors.forEach((factor, i) => {
+        const step = tile * TILE + i - 1;
+        if (step >= 0 && step < row.length) row[step] = factor;
+      });
+      return row;
+    }),
+  ).flat();
+}
+
+/** Makes a tile's four rows of each of its four steps, of the six terms along time of each of the six along the rows. */
+const TERMS_MATRIX = OF_TERMS.flatMap((ofStep) =>
+  OF_TERMS.map((ofRow) => ofRow.flatMap((row) => ofStep.map((step) => row * step))),
+);
+
+/** [out, in, 3, 3, 3] at one point along the rows, for all terms along time: [6 * out, in, 1, 3]. */
+function pointOf({ shape, weight }: Kernel, slices: readonly number[], point: number): Float32Array {
+  const from = weight();
+  const [out, channels, time] = shape as [number, number, number];
+  const kernels = out * channels;
+  const [top, middle, bottom] = OF_KERNEL[point]!;
+  const points = new Float32Array(TERMS * kernels * 3);
+  const sums = new Float64Array(9);
+  for (let kernel = 0; kernel < kernels; kernel++) {
+    for (let i = 0; i < 9; i++) {
+      const at = (kernel * time + slices[(i / 3) | 0]!) * 9 + (i % 3);
+      sums[i] = top * from[at]! + middle * from[at + 3]! + bottom * from[at + 6]!;
+    }
+    for (let term = 0; term < TERMS; term++) {
+      const [before, same, behind] = OF_KERNEL[term]!;
+      const to = (term * kernels + kernel) * 3;
+      for (let i = 0; i < 3; i++) points[to + i] = before * sums[i]! + same * sums[3 + i]! + behind * sums[6 + i]!;
+    }
+  }
+  return points;
+}
