@@ -35,6 +35,22 @@ export class LoweringWinogradTime extends Lowering2d {
     });
   }
 
+  /** The four phases come in turns along each row, then the rows do: in a third of the time of a DepthToSpace. */
+  protected override spread(name: string, t: number, phases: Value): Value {
+    const b = this.builder;
+    const [batch, channels, height, width] = phases.shape as [number, number, number, number];
+    const out = channels / 4;
+    const columns = b.reshape(`${name}.columns.t${t}`, phases, [2 * batch, 2, out * height * width]);
+    const inTurns = b.transpose(`${name}.in-turns.t${t}`, columns, [0, 2, 1]);
+    const rows = b.reshape(`${name}.rows.t${t}`, inTurns, [batch, 2, out * height, 2 * width]);
+    const inOrder = b.transpose(`${name}.in-order.t${t}`, rows, [0, 2, 1, 3]);
+    const whole = b.reshape(`${name}.whole.t${t}`, inOrder, [batch, out, 2 * height, 2 * width]);
+    return b.crop(`${name}.t${t}`, whole, [
+      [2, 1, 2 * height - 1],
+      [3, 1, 2 * width - 1],
+    ]);
+  }
+
   /** Output steps `first` to `first + 3`. */
   *#tile(name: string, x: Steps, first: number, layer: TimeLayer, weights: readonly Value[]): Iterable<Value> {
     const b = this.builder;
