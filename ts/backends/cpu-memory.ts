@@ -23,9 +23,9 @@ export function estimateCpuMemory(model: Model, { bytes, spec, estimate }: Built
   // Half precision is computed in float32. A graph of another maker has the convolutions it has.
   const scale = WORKING_SET[model.kind === 'graph' ? '3d' : spec.lowering] * (spec.precision === 'fp16' ? 2 : 1);
   return {
-    // Weights stand in the graph's file, in the session, and once more in the order that its kernels want; a quarter more
-    // is what opening was seen to take for a while.
-    fixed: PROCESS + bytes.length + Math.ceil(2.25 * estimate.weightBytes),
+    // Weights stand in the graph's file, in the session, and once more in the order that its kernels want; as much again
+    // is what opening was seen to take for a while, the more the larger they are.
+    fixed: PROCESS + bytes.length + 3 * estimate.weightBytes,
     perFrameSize: scale * estimate.peakActivationBytes,
   };
 }
