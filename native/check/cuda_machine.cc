@@ -26,6 +26,24 @@ std::string driverRelease() {
 
 std::string dotted(int major, int minor) { return std::to_string(major) + "." + std::to_string(minor); }
 
+int capabilityOf(const DeviceInfo& gpu) noexcept {
+  return gpu.computeCapabilityMajor * 10 + gpu.computeCapabilityMinor;
+}
+
+bool isRtx(const TensorRtLibrary& library) noexcept { return library.identity().family == Family::kTensorRtRtx; }
+
+// TensorRT-RTX runs on these alone; its portable engines on fewer (ts/engine/probe.ts).
+bool runsRtx(const DeviceInfo& gpu) noexcept {
+  const int capability = capabilityOf(gpu);
+  return capability == 75 || capability == 80 || capability == 86 || capability == 89 || capability == 120 ||
+         capability == 121;
+}
+
+bool runsPortableRtx(const DeviceInfo& gpu) noexcept {
+  const int capability = capabilityOf(gpu);
+  return capability == 86 || capability == 89 || capability == 120;
+}
+
 class CudaMachine final : public Machine {
  public:
   CudaMachine(DriverInfo driver, int ordinal, TensorRtLibrary library, std::shared_ptr<Platform> platform,
@@ -69,6 +87,7 @@ class CudaMachine final : public Machine {
     request.device = ordinal_;
     request.model = std::move(model);
     request.timingCache = timingCache_;
+    if (isRtx(library_) && !runsPortableRtx(info())) request.computeCapabilities = {capabilityOf(info())};
     auto built = buildEngine(request, {[](double, const std::string&) {}, [] { return false; }});
     if (!built.ok()) return std::move(built).error();
     timingCache_ = std::move(built.value().timingCache);
@@ -96,13 +115,6 @@ class CudaMachine final : public Machine {
   std::vector<std::byte> timingCache_;
 };
 
-// TensorRT-RTX runs on these alone.
-bool runsRtx(const DeviceInfo& gpu) noexcept {
-  const int capability = gpu.computeCapabilityMajor * 10 + gpu.computeCapabilityMinor;
-  return capability == 75 || capability == 80 || capability == 86 || capability == 89 || capability == 120 ||
-         capability == 121;
-}
-
 // The first candidate that can build and run on this GPU; else why none can.
 Result<TensorRtLibrary> findLibrary(const std::string& named, const DeviceInfo& gpu) {
   std::string reasons;
@@ -113,7 +125,7 @@ Result<TensorRtLibrary> findLibrary(const std::string& named, const DeviceInfo& 
     auto library = TensorRtLibrary::open(name);
     if (!library.ok()) {
       reject(name, library.error().message);
-    } else if (library.value().identity().family == Family::kTensorRtRtx && !runsRtx(gpu)) {
+    } else if (isRtx(library.value()) && !runsRtx(gpu)) {
       reject(name, "TensorRT-RTX does not run on compute capability " +
                        dotted(gpu.computeCapabilityMajor, gpu.computeCapabilityMinor));
     } else if (auto parser = library.value().openParser(); !parser.ok()) {
@@ -147,8 +159,7 @@ Result<std::unique_ptr<Machine>> openMachine(const MachineOptions& options) noex
   }
   auto library = findLibrary(options.tensorrt, devices[static_cast<std::size_t>(options.device)]);
   if (!library.ok()) return std::move(library).error();
-  const bool rtx = library.value().identity().family == Family::kTensorRtRtx;
-  auto platform = openPlatform({rtx ? "tensorrt-rtx" : "tensorrt", library.value().path()});
+  auto platform = openPlatform({isRtx(library.value()) ? "tensorrt-rtx" : "tensorrt", library.value().path()});
   if (!platform.ok()) return std::move(platform).error();
   auto device = platform.value()->openDevice(options.device);
   if (!device.ok()) return std::move(device).error();

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ProbeReport, probe, probeBackend, whyUnavailable } from '../../ts/engine/probe.js';
+import { type ProbeReport, probe, probeBackend, rtxTargets, whyUnavailable } from '../../ts/engine/probe.js';
 import { compileLibrary, inChild, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
 
 const withAddon = testWith(test, 'addon');
@@ -158,6 +158,13 @@ test('a data-centre GPU runs TensorRT but not TensorRT-RTX', () => {
   const hopper = machine({ driver: { cudaVersion: '13.0', devices: [device('9.0')] } });
   assert.is(whyUnavailable('tensorrt', hopper), undefined);
   assert.match(whyUnavailable('tensorrt-rtx', hopper)!, /GPUs here have 9\.0.*backend tensorrt/);
+});
+
+test('a GPU that no portable RTX engine runs on is built for by name', () => {
+  const targets = (computeCapability: string) => rtxTargets({ computeCapability });
+  assert.equal(['7.5', '8.0', '12.1'].map(targets), [['7.5'], ['8.0'], ['12.1']]);
+  assert.equal(['8.6', '8.9', '12.0'].map(targets), [[], [], []]);
+  assert.equal(rtxTargets(undefined), []);
 });
 
 test('asking for one backend gives the same reason as the whole probe', async () => {

@@ -1,6 +1,6 @@
 import { cachedEngine, EngineCache } from '../engine/cache.js';
 import type { EngineHeader } from '../engine/file.js';
-import { type FoundLibrary, isOf, probe, probeBackend } from '../engine/probe.js';
+import { type FoundLibrary, isOf, probe, probeBackend, rtxTargets } from '../engine/probe.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { frameBytes } from '../frame.js';
 import { type BuiltModel, modelFactor, modelInputs } from '../model/config.js';
@@ -106,20 +106,26 @@ async function openWith(
 
 /** The real ones: what the machine has, and engines from the cache or from a file that the caller named. */
 function tensorRtParts(name: GpuBackendName): TensorRtParts {
-  const found = async () => (await probe()).libraries.filter(({ family }) => isOf(name, family));
   return {
     addon: loadNative,
     unavailable: () => probeBackend(name),
     async engine({ model, format, batch, precision, lowering, device, cacheDir, onProgress, signal }, factor) {
-      if (model.kind === 'engine') return builtEngine(model, factor, await found());
+      const { driver, libraries: all } = await probe();
+      const libraries = all.filter(({ family }) => isOf(name, family));
+      if (model.kind === 'engine') return builtEngine(model, factor, libraries);
       const { width, height } = format;
-      const options = { backend: name, width, height, factor, batch, precision, lowering, device, onProgress, signal };
+      const gpu = 'devices' in driver ? driver.devices[device ?? 0] : undefined;
+      const computeCapabilities = name === 'tensorrt-rtx' ? rtxTargets(gpu) : [];
+      const options = {
+        ...{ backend: name, width, height, factor, batch, precision, lowering, device, computeCapabilities },
+        ...{ onProgress, signal },
+      };
       const { engine, kernelCache, built } = await cachedEngine(model, options, cacheDir);
       const { cacheKey } = engine.header;
       const stored = !built && cacheKey !== undefined;
       return {
         plan: engine.plan,
-        library: libraryFor(engine.header, await found()),
+        library: libraryFor(engine.header, libraries),
         kernelCache: name === 'tensorrt-rtx' ? kernelCache : '',
         discard: stored ? () => new EngineCache(cacheDir).discard(cacheKey) : undefined,
       };

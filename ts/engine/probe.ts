@@ -44,6 +44,14 @@ export interface ProbeReport {
 /** Compute capabilities that TensorRT-RTX runs on; data-centre GPUs such as 9.0 are not among them. */
 export const RTX_CAPABILITIES = ['7.5', '8.0', '8.6', '8.9', '12.0', '12.1'] as const;
 
+/** Those that run TensorRT-RTX's portable engines by every edition of its documentation; 7.5 runs none. */
+const RTX_PORTABLE: readonly string[] = ['8.6', '8.9', '12.0'];
+
+/** What an RTX engine for this GPU must be built for by name; empty where a portable one runs on it. */
+export function rtxTargets(gpu: Pick<NativeDevice, 'computeCapability'> | undefined): readonly string[] {
+  return gpu === undefined || RTX_PORTABLE.includes(gpu.computeCapability) ? [] : [gpu.computeCapability];
+}
+
 /** How to get the libraries of each GPU backend. */
 export const INSTALL = {
   tensorrt: 'install TensorRT 10 or 11 from developer.nvidia.com/tensorrt',
