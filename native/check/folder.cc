@@ -137,6 +137,8 @@ Result<Folder> readFolder(const std::string& path) noexcept {
       auto graph = readGraphLine(path, words);
       if (!graph.ok()) return std::move(graph).error();
       folder.graphs.push_back(std::move(graph).value());
+    } else if (kind == "flavr") {
+      words >> folder.flavr;
     } else {
       return damaged(file, "has a line that begins with \"" + kind + "\"");
     }

@@ -1,6 +1,7 @@
 // The folder that scripts/check-gpu-prepare.mjs writes: what to run, and what must come out.
 //
 //   manifest.txt   flavr-check-gpu 2
+//                  flavr VERSION
 //                  vector NAME WIDTH HEIGHT FACTOR INPUTS FRAMES EXPECTED
 //                  graph NAME VECTOR|- PURPOSE PRECISION LOWERING WIDTH HEIGHT FACTOR INPUTS FLOPS FILE
 //   FRAMES         uint8 [2C,H,W,3]
@@ -54,6 +55,8 @@ struct Graph {
 
 struct Folder {
   std::string path;
+  // Which flavr prepared it.
+  std::string flavr;
   std::vector<Vector> vectors;
   std::vector<Graph> graphs;
 };

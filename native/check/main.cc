@@ -119,8 +119,12 @@ int finish(const Arguments& arguments, const JsonObject& result, int code) {
   return code;
 }
 
-JsonObject resultWith(const char* outcome) {
-  return JsonObject().put("tool", "flavr-check-gpu").put("format", 2).put("outcome", outcome);
+JsonObject resultWith(const Folder& folder, const char* outcome) {
+  return JsonObject()
+      .put("tool", "flavr-check-gpu")
+      .put("format", 2)
+      .put("flavr", folder.flavr)
+      .put("outcome", outcome);
 }
 
 int check(const Arguments& arguments) {
@@ -131,13 +135,13 @@ int check(const Arguments& arguments) {
     const Error& error = machine.error();
     if (error.code == Code::kBadArgument) return usage(error.message);
     std::printf("SKIPPED: %s\n", error.message.c_str());
-    return finish(arguments, resultWith("skipped").put("reason", error.message), kPassed);
+    return finish(arguments, resultWith(folder.value(), "skipped").put("reason", error.message), kPassed);
   }
   const bool simulated = machine.value()->simulated();
   if (simulated) std::puts("SIMULATED: this tests the check itself; it says nothing of a GPU.");
   Check run(folder.value(), *machine.value(), arguments.settings);
   const auto result = [&](const char* outcome) {
-    JsonObject made = resultWith(outcome);
+    JsonObject made = resultWith(folder.value(), outcome);
     made.put("simulated", simulated).put("machine", machine.value()->describe());
     run.report(made);
     return made;

@@ -118,6 +118,7 @@ simTest('right frames pass, and the file says that they are no figures of a GPU'
   assert.match(text, /^SIMULATED, no result of a GPU: passed$/m);
   assert.is(result.outcome, 'passed');
   assert.is(result.simulated, true);
+  assert.match(result.flavr, /^\d+\.\d+\.\d+/);
   assert.equal(result.failures, []);
   assert.is(result.engines.length, 9);
   assert.equal(

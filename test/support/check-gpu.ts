@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { readEnvironment } from '../../ts/bench/environment.js';
 import type { Tensor, WeightsModel } from '../../ts/model/config.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import type { GraphSpec, Lowering, Precision } from '../../ts/model/graph-spec.js';
@@ -160,6 +161,8 @@ export class CheckFolder {
   constructor(path: string) {
     this.#path = path;
     mkdirSync(path, { recursive: true });
+    const { flavr, commit } = readEnvironment();
+    this.#manifest.push(`flavr ${commit === undefined ? flavr : `${flavr}-${commit}`}`);
   }
 
   addVector({ name, width, height, factor, frames, expected }: CheckVector): void {
