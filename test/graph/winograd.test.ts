@@ -77,6 +77,17 @@ test('six convolutions take the place of ten, in a convolution and in a transpos
   }
 });
 
+test('the head makes the three channels of one frame for four positions at once, and more frames position by position', () => {
+  const kernelSize = (factor: number) => {
+    const { initializers } = decodeModel(
+      buildGraph(ruleModel(WIDTH, { factor }), { width, height, lowering: 'winograd' }).bytes,
+    );
+    return initializers.find(({ name }) => name.startsWith('outconv.1.weight'))!.shape.slice(2);
+  };
+  assert.equal(kernelSize(2), [8, 8]);
+  assert.equal(kernelSize(8), [7, 7]);
+});
+
 test('a layer whose channels fill no block is convolved directly', () => {
   assert.is(convolutions('encoder.layer1.1.conv1', 'winograd', 8), 10);
   assert.is(convolutions('encoder.layer2.1.conv1', 'winograd', 8), 6);

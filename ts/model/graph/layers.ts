@@ -60,19 +60,65 @@ const OUTPUT_GROUP = 16;
 /** The network's last convolution, over an image [B, C, H, W] with H and W of at least 8. */
 export function head(b: GraphBuilder, name: string, x: Value, kernel: Kernel): Value {
   const [batch, , height, width] = x.shape as [number, number, number, number];
-  const pads = b.indices([0, 0, 3, 3, 0, 0, 3, 3]);
-  const padded = b.node('Pad', `${name}.pad`, [x, pads], [batch, x.shape[1]!, height + 6, width + 6], {
-    mode: 'reflect',
-  });
-
   const outputs = kernel.shape[0]!;
-  const rounded = outputs > OUTPUT_GROUP ? Math.ceil(outputs / OUTPUT_GROUP) * OUTPUT_GROUP : outputs;
+  const rounded = outputs > OUTPUT_GROUP ? roundedOutputs(outputs) : outputs;
   const shape = [rounded, ...kernel.shape.slice(1)];
   const weight = b.weight(`${kernel.name}.weight`, x.type, shape, () => extended(kernel.weight(), elementCount(shape)));
   const offset = kernel.bias;
   const biases = offset ? [b.weight(`${kernel.name}.bias`, x.type, [rounded], () => extended(offset, rounded))] : [];
-  const y = b.node('Conv', `${name}.conv`, [padded, weight, ...biases], [batch, rounded, height, width]);
+  const y = b.node('Conv', `${name}.conv`, [reflected(b, name, x), weight, ...biases], [batch, rounded, height, width]);
   return b.slice(`${name}.outputs`, y, 1, 0, outputs);
+}
+
+/**
+ * The same, where H and W are even, for few outputs: those of each two rows and columns are outputs of one convolution 8x8
+ * of stride 2, which fill a group that one position's would leave mostly empty. Undefined where that saves less than half.
+ */
+export function headByFours(b: GraphBuilder, name: string, x: Value, kernel: Kernel): Value | undefined {
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const [outputs, , side] = kernel.shape as [number, number, number];
+  const rounded = roundedOutputs(4 * outputs);
+  if (rounded * (side + 1) ** 2 > 2 * roundedOutputs(outputs) * side ** 2) return undefined;
+  const shape = [rounded, channels, side + 1, side + 1];
+  const weight = b.weight(`${kernel.name}.weight.by-fours`, x.type, shape, () => byFours(kernel, shape));
+  const offset = kernel.bias;
+  const biases = offset
+    ? [
+        b.weight(`${kernel.name}.bias.by-fours`, x.type, [rounded], () =>
+          Float32Array.from({ length: rounded }, (_, i) => (i < 4 * outputs ? offset[i % outputs]! : 0)),
+        ),
+      ]
+    : [];
+  const inputs = [reflected(b, name, x), weight, ...biases];
+  const y = b.node('Conv', `${name}.conv`, inputs, [batch, rounded, height / 2, width / 2], { strides: [2, 2] });
+  const fours = b.slice(`${name}.fours`, y, 1, 0, 4 * outputs);
+  return b.node('DepthToSpace', `${name}.outputs`, [fours], [batch, outputs, height, width], { blocksize: 2 });
+}
+
+function reflected(b: GraphBuilder, name: string, x: Value): Value {
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const pads = b.indices([0, 0, 3, 3, 0, 0, 3, 3]);
+  return b.node('Pad', `${name}.pad`, [x, pads], [batch, channels, height + 6, width + 6], { mode: 'reflect' });
+}
+
+const roundedOutputs = (outputs: number): number => Math.ceil(outputs / OUTPUT_GROUP) * OUTPUT_GROUP;
+
+/** The kernels four times, each shifted to one of a position's four. */
+function byFours({ shape, weight }: Kernel, to: readonly number[]): Float32Array {
+  const [outputs, channels, side] = shape as [number, number, number];
+  const from = weight();
+  const wide = side + 1;
+  const values = new Float32Array(elementCount(to));
+  for (let four = 0; four < 4; four++) {
+    for (let plane = 0; plane < outputs * channels; plane++) {
+      for (let row = 0; row < side; row++) {
+        const start = (plane * side + row) * side;
+        const at = ((four * outputs * channels + plane) * wide + row + (four >> 1)) * wide + (four & 1);
+        values.set(from.subarray(start, start + side), at);
+      }
+    }
+  }
+  return values;
 }
 
 function extended(values: Float32Array, length: number): Float32Array {

@@ -1,7 +1,7 @@
 import { ElementType } from '../onnx/proto.js';
 import { Activation } from './activation.js';
 import type { GraphBuilder, Value } from './builder.js';
-import { gateFactors, perChannel } from './layers.js';
+import { gateFactors, headByFours, perChannel } from './layers.js';
 import { Lowering2d, type Steps } from './lowering-2d.js';
 import { LoweringWinogradTime } from './lowering-winograd-time.js';
 import type { Lowering, Stride } from './network.js';
@@ -102,7 +102,7 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   }
 
   head(name: string, y: Value, kernel: Kernel): Value {
-    return this.#steps.head(name, y, kernel);
+    return headByFours(this.#b, name, y, kernel) ?? this.#steps.head(name, y, kernel);
   }
 
   #ofSteps(steps: Steps): Activation {
