@@ -71,6 +71,7 @@ export type Cuts = readonly number[] | ((before: Frame, after: Frame, index: num
 
 /** What {@link Interpolator.interpolate} and {@link Interpolator.stream} take besides frames and factor. */
 export interface CallOptions {
+  /** Nothing is interpolated across these. Default: none. */
   readonly cuts?: Cuts | undefined;
   /** Ends the call with `ABORTED`, at once; a window that is being computed is dropped when it comes. */
   readonly signal?: AbortSignal | undefined;

@@ -2,6 +2,7 @@ import type { Frame, FrameFormat } from '../frame.js';
 import type { BuiltModel, Model } from '../model/config.js';
 import type { Lowering, Precision } from '../model/graph-spec.js';
 
+/** What runs a model: TensorRT, TensorRT-RTX, or ONNX Runtime on the CPU. */
 export type BackendName = 'tensorrt' | 'tensorrt-rtx' | 'cpu';
 
 /** What a backend reports while something slow happens before the first window can run. */
@@ -110,6 +111,7 @@ export interface InferredWindow {
   readonly slots: readonly Slot[];
 }
 
+/** What an open interpolator has done since it was opened, and what it holds now. */
 export interface SessionStats {
   /** Windows run (without padding of short batches) and batches run. */
   readonly windows: number;

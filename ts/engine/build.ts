@@ -8,7 +8,9 @@ import { packageVersion } from '../package.js';
 import type { Engine, EngineHeader, EngineTarget } from './file.js';
 import { type FoundLibrary, isOf, type ProbeReport, probe, RTX_CAPABILITIES } from './probe.js';
 
+/** What {@link buildEngine} takes. Only `backend`, `width` and `height` are needed. */
 export interface BuildEngineOptions {
+  /** tensorrt: on the GPU that will run it. tensorrt-rtx: anywhere, without a GPU. */
   readonly backend: Exclude<BackendName, 'cpu'>;
   /** Size of the frames as handed in. */
   readonly width: number;
@@ -31,12 +33,15 @@ export interface BuildEngineOptions {
   readonly optimizationLevel?: number | undefined;
   /** TensorRT only: what an earlier build on this GPU gave to `onTimingCache`; it shortens this one. */
   readonly timingCache?: Uint8Array | undefined;
+  /** TensorRT only: given what a later build on this GPU can start from. */
   readonly onTimingCache?: ((cache: Uint8Array) => void) | undefined;
   /** A TensorRT library, or a folder with one. Default: `FLAVR_TENSORRT_PATH`, the loader's path, Python's packages. */
   readonly tensorrtPath?: string | undefined;
+  /** Told of stages, and how far each is. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Something to know that is no failure, such as another lowering than the default. */
   readonly onNotice?: ((notice: string) => void) | undefined;
+  /** Ends the build with `ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 

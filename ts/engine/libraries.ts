@@ -17,6 +17,7 @@ export const LIBRARY_NAMES = ['libnvinfer.so.11', 'libnvinfer.so.10', 'libtensor
 /** Folders of Python packages in which TensorRT's wheels put their libraries. */
 const WHEEL_FOLDERS = ['tensorrt_libs', 'tensorrt_rtx_libs'];
 
+/** Where to look for TensorRT. */
 export interface SearchOptions {
   /** A TensorRT library, or a folder with one. */
   readonly tensorrtPath?: string | undefined;

@@ -11,6 +11,7 @@ import { Histogram } from './histogram.js';
 import { openRunner } from './model-method.js';
 import type { BytePicture } from './prepare.js';
 
+/** What {@link calibrate} takes. */
 export interface CalibrateOptions {
   /** Default: all cores. */
   readonly threads?: number | undefined;

@@ -8,12 +8,15 @@ import type { Picture } from './picture.js';
 export interface SampleScore {
   readonly id: string;
   readonly sequence: string;
+  /** How many of the window's frames stand in for one that the clip does not have. */
   readonly repeated: number;
+  /** In dB. */
   readonly psnr: readonly number[];
   readonly ssim: readonly number[];
   readonly interpolationError?: readonly number[];
 }
 
+/** A sample that could not be read or run, and why. */
 export interface SampleFailure {
   readonly id: string;
   readonly message: string;
@@ -24,6 +27,7 @@ export interface MethodScore {
   readonly method: string;
   readonly samples: readonly SampleScore[];
   readonly failed: readonly SampleFailure[];
+  /** In dB. */
   readonly psnr: number;
   readonly ssim: number;
   readonly interpolationError?: number;

@@ -20,6 +20,7 @@ import type { Picture } from './picture.js';
 import type { BytePicture } from './prepare.js';
 import { Recent } from './recent.js';
 
+/** What {@link modelMethod} takes. */
 export interface ModelMethodOptions {
   /** What the report calls it. Default: the model's name, and the backend's where that is not the CPU. */
   readonly name?: string | undefined;
@@ -31,7 +32,9 @@ export interface ModelMethodOptions {
   readonly calibration?: string | Calibration | undefined;
   /** Of the CPU backend. Default: all cores. */
   readonly threads?: number | undefined;
+  /** Number of the GPU. Default 0. */
   readonly device?: number | undefined;
+  /** Where engines are kept. Default: the user's cache folder. */
   readonly cacheDir?: string | undefined;
 }
 

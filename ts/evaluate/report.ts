@@ -37,11 +37,13 @@ export interface SetReport {
   readonly published: readonly PublishedRow[];
 }
 
+/** One method's figures on one data set. */
 export interface ReportedMethod extends MethodScore {
   /** What form the frames had before they were measured: `unrounded`, `8-bit` … */
   readonly output: string;
 }
 
+/** What {@link evaluateMethods} takes. */
 export interface EvaluateMethodsOptions {
   /** A published set's name, `snu-film` for its four levels, or `video`. */
   readonly dataset: string;
@@ -61,8 +63,10 @@ export interface EvaluateMethodsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How far an evaluation has come. */
 export interface EvaluationProgress {
   readonly set: string;
+  /** Samples behind it, and in all where that is known. */
   readonly done: number;
   readonly total: number | undefined;
   /** How many of those done were measured now, not taken over. */

@@ -19,6 +19,7 @@ export interface Calibration {
   readonly hash: string;
   /** How many windows were looked at. */
   readonly windows: number;
+  /** By name of the activation. */
   readonly ranges: ReadonlyMap<string, Range>;
 }
 
@@ -68,7 +69,10 @@ export function decodeCalibration(text: string, which: string): Calibration {
 const isTable = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** @throws FlavrError `CALIBRATION_INVALID` for a file that cannot be read, is too large, or is none. */
+/**
+ * Reads a file that `encodeCalibration` gave the text of, as `flavr calibrate` writes it.
+ * @throws FlavrError `CALIBRATION_INVALID` for a file that cannot be read, is too large, or is none.
+ */
 export async function readCalibration(path: string): Promise<Calibration> {
   try {
     const { size } = await stat(path);

@@ -77,12 +77,16 @@ export interface GraphModel {
   /** Fixed height and width of the graph's inputs: the padded size. */
   readonly height: number;
   readonly width: number;
+  /** The ONNX file. */
   readonly bytes: Uint8Array;
+  /** The file's base name. */
   readonly name: string;
+  /** SHA-256 of the file, in hex. */
   readonly hash: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What `loadModel` gives. */
 export type Model = WeightsModel | GraphModel;
 
 /** A network that is at hand only as an engine, built for one factor, size and batch. */

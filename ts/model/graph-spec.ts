@@ -19,6 +19,7 @@ export type Lowering = (typeof LOWERINGS)[number];
  */
 export type GraphForm = 'raw' | 'framed' | 'ring' | 'unrounded';
 
+/** Which graph is made of a model. */
 export interface GraphSpec {
   /** Size of the frames as handed in; padding to multiples of 8 is inside the graph (outside of `raw`). */
   readonly width: number;
@@ -39,15 +40,19 @@ export interface GraphSpec {
 export interface BuiltGraph {
   /** The serialized ONNX ModelProto. */
   readonly bytes: Uint8Array;
+  /** With all defaults filled in. */
   readonly spec: Required<GraphSpec>;
+  /** Names of the inputs, in order of time. */
   readonly inputs: readonly string[];
   /** Bytes from one frame to the next in the ring form; H*W*3 in the framed form. */
   readonly frameStride: number;
   readonly estimate: GraphEstimate;
 }
 
+/** What a graph takes, counted on the graph itself. */
 export interface GraphEstimate {
   readonly parameters: number;
+  /** Of the weights as the graph holds them. */
   readonly weightBytes: number;
   /** Largest sum of activations alive at one time, in bytes, from the graph's own order of nodes. */
   readonly peakActivationBytes: number;
