@@ -188,6 +188,15 @@ test('a full disk', async () => {
   assert.is(stdout, '', 'something was left behind');
 });
 
+test('a terminal that is closed leaves nothing either', async () => {
+  const { code } = await flavr(['interpolate', SAMPLE, '-o', 'out.mp4'], {
+    cwd: folder,
+    onFirstNote: (child) => child.kill('SIGHUP'),
+  });
+  assert.is(code, 130);
+  assert.equal(readdirSync(folder), []);
+});
+
 test('Ctrl-C in the middle ends with 130 within a second and leaves nothing', async () => {
   let interrupted = 0n;
   const { code, stderr } = await flavr(['interpolate', SAMPLE, '-o', 'out.mp4'], {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { numberingGap } from '../../ts/natural-order.js';
 import { rational } from '../../ts/rational.js';
 import { temporaryFolder } from './make-video.js';
 import { failure, read, times } from './read-video.js';
@@ -27,13 +28,13 @@ const picture = (value: number, width = 8, height = 6, alpha?: number) =>
 
 test('images come in natural order at 24 frames per second, other files aside', async () => {
   const path = folder('plain');
-  for (const n of [10, 9, 1, 2]) await picture(n).toFile(join(path, `frame${n}.png`));
+  for (const n of [10, 9, 8, 11]) await picture(n).toFile(join(path, `frame${n}.png`));
   writeFileSync(join(path, 'notes.txt'), 'not a frame');
   writeFileSync(join(path, '.hidden.png'), 'not a frame either');
   const { source, frames } = await read(path);
   assert.equal(
     frames.map(({ data }) => data[0]),
-    [1, 2, 9, 10],
+    [8, 9, 10, 11],
   );
   assert.equal(
     times(frames),
@@ -65,6 +66,19 @@ test('images of different sizes are refused, naming two of them', async () => {
   assert.is(code, 'VIDEO_UNSUPPORTED');
   assert.match(message, /a\.png has 8x6, .*b\.png has 9x6/);
 });
+
+test('a number that is missing among the images is told', async () => {
+  const path = folder('gap');
+  for (const name of ['f1.png', 'f2.png', 'f5.png']) await picture(1).toFile(join(path, name));
+  const { source } = await read(path);
+  assert.match(source.warnings.join(), /skip from f2\.png to f5\.png/);
+});
+
+for (const names of [['a1.png'], ['a1.png', 'a3.png', 'a5.png'], ['a1.png', 'b7.png'], ['x.png', 'y.png', 'z9.png']]) {
+  test(`no number is missing among ${names.join(', ')}`, () => {
+    assert.is(numberingGap(names), undefined);
+  });
+}
 
 test('alpha of any image is read for all', async () => {
   const path = folder('alpha');

@@ -118,8 +118,8 @@ export function summaryLines(summary: VideoSummary): string[] {
   const { framesIn, framesOut, cuts, windows, seconds } = summary;
   const duration = toNumber(summary.duration).toFixed(2);
   return [
-    `${summary.output}: ${framesOut} frames from ${framesIn}, ${summary.width}x${summary.height}, ${duration} s`,
-    `${windows} windows of ${summary.model} on ${summary.backend} in ${seconds.toFixed(1)} s (${(framesOut / seconds).toFixed(1)} frames/s)`,
+    `${summary.output}: ${count(framesOut, 'frame')} from ${framesIn}, ${summary.width}x${summary.height}, ${duration} s`,
+    `${count(windows, 'window')} of ${summary.model} on ${summary.backend} in ${seconds.toFixed(1)} s (${(framesOut / seconds).toFixed(1)} frames/s)`,
     timingsLine(summary.timings),
     cuts.length === 0
       ? 'no cuts'

@@ -6,7 +6,8 @@ import { runCommandLine } from './run.js';
 const CLEANUP_MS = 800;
 
 const controller = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+// The last is what a closed terminal or a lost connection sends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new Error(signal));
@@ -17,6 +18,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
+
+// Otherwise the AV1 encoder tells on stderr what it is; errors are told all the same.
+process.env.SVT_LOG ??= '1';
 
 const streams = {
   out: (text: string) => void process.stdout.write(text),

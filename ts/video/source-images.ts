@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asFlavrError, FlavrError, throwIfAborted } from '../errors.js';
-import { naturalOrder } from '../natural-order.js';
+import { naturalOrder, numberingGap } from '../natural-order.js';
 import { importPeer } from '../peers.js';
 import { divide, type Rational, rational } from '../rational.js';
 import { MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
@@ -75,6 +75,12 @@ export class ImageFolder implements RawVideo {
       }
       alpha ||= header.alpha;
       bitDepth = Math.max(bitDepth, header.bitDepth);
+    }
+    const gap = numberingGap(names);
+    if (gap) {
+      options.warn(
+        `The numbers of the images in ${folder} skip from ${gap.join(' to ')}; the two are taken as neighbours.`,
+      );
     }
     if (bitDepth > 8) options.warn(`${folder} has images of ${bitDepth} bits per channel; they are reduced to 8.`);
     const info: VideoInfo = {
