@@ -32,6 +32,17 @@ test('a terminal gets one line, redrawn and removed at the end', () => {
   assert.is(writes[2], '\r\u001b[K');
 });
 
+for (const [columns, shown] of [
+  [80, /^\[#+\.+\] {2}50%.*ETA 0:24$/],
+  [60, /^50%.*ETA 0:24$/],
+] as const) {
+  test(`in ${columns} columns the time left is shown, and the bar if there is room`, () => {
+    const writes: string[] = [];
+    new ProgressLine({ isTTY: true, columns, write: (text) => writes.push(text) }).update(halfway);
+    assert.match(writes[0]!.replace('\r\u001b[K', ''), shown);
+  });
+}
+
 test('anything else gets a plain line every ten seconds', () => {
   const writes: string[] = [];
   let now = 0;

@@ -81,6 +81,7 @@ test('options that a command needs are in its usage line, and asked for all at o
   assert.is(code, 2);
   assert.match(error, /needs --size WxH and -o FILE\. See: flavr echo --help/);
   assert.match((await run(['echo', '-o', 'x'], { command })).error, /needs --size WxH\. See/);
+  assert.match((await run(['echo', 'x'], { command })).error, /takes --size WxH -o FILE; got x\./);
 });
 
 test('an unknown command ends with 2 and lists the known ones', async () => {

@@ -110,10 +110,12 @@ function firstSentence(error: unknown): string {
   return message.endsWith('.') ? message : `${message}.`;
 }
 
-function checkPositionals(command: Pick<Command, 'name' | 'positionals'>, words: readonly string[]): void {
+function checkPositionals(command: Pick<Command, 'name' | 'positionals' | 'options'>, words: readonly string[]): void {
   const least = command.positionals.filter((word) => !word.endsWith('?')).length;
   if (words.length >= least && words.length <= command.positionals.length) return;
-  const wanted = command.positionals.length === 0 ? 'no words' : command.positionals.join(' ');
+  // With the options that must be given: a second word is often one of those.
+  const wanted =
+    [...command.positionals, ...requiredOptions(command).map(([, usage]) => usage)].join(' ') || 'no words';
   const got = words.length === 0 ? 'none' : words.join(' ');
   throw new FlavrError(
     'BAD_ARGUMENT',

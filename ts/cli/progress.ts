@@ -24,15 +24,21 @@ export class ProgressLine {
     this.#lastPlain = now();
   }
 
+  /** Characters that fit a line of a terminal. */
+  get #width(): number {
+    return Math.max(20, (this.#stream.columns ?? 80) - 1);
+  }
+
   update(progress: VideoProgress): void {
-    this.show(progressText(progress, this.#stream.isTTY === true));
+    const barred = progressText(progress, this.#stream.isTTY === true);
+    // Rather no bar than no time left.
+    this.show(barred.length <= this.#width ? barred : progressText(progress, false));
   }
 
   /** A stage without frames, such as building an engine. */
   show(text: string): void {
     if (this.#stream.isTTY) {
-      const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
-      this.#stream.write(`\r\u001b[K${text.slice(0, width)}`);
+      this.#stream.write(`\r\u001b[K${text.slice(0, this.#width)}`);
       this.#drawn = true;
       return;
     }
