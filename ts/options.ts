@@ -26,7 +26,7 @@ export interface OpenOptions {
   readonly precision?: Precision | 'tf32' | undefined;
   /** With precision int8: what `calibrate` measured on frames like those that will come, or the path of its file. */
   readonly calibration?: string | Calibration | undefined;
-  /** How the convolutions are written. Default: winograd on the CPU (a third of the time of 3d), 3d on TensorRT. All give the same frames. */
+  /** How the convolutions are written. Default: winograd on the CPU (a quarter of the time of 3d, up to four times its weights in memory), 3d on TensorRT. All give the same frames. */
   readonly lowering?: Lowering | undefined;
   /** Layout of a frame. Default: rgb24 with rows that follow one another without padding. */
   readonly format?: PixelFormat | undefined;

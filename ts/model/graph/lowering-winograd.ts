@@ -9,14 +9,13 @@ import type { Affine, Kernel } from './weights.js';
 import { RowsWinograd } from './winograd-rows.js';
 import { fitsTiles, slicesInOrder } from './winograd-time.js';
 
-// Of narrower layers the transforms in space take more time than they save.
+// Of layers with fewer channels, in or out, the sums along the rows take more time than they save.
 const LEAST_CHANNELS = 128;
-const LEAST_OUTPUTS = 128;
 
 /**
- * The 2d lowering with Winograd's algorithms: along time as in `LoweringWinogradTime`, and for wide layers in space, too.
- * Those have all steps in one stack, and make of it, and of their terms at the end, all sums along time in one product with
- * a small matrix.
+ * The 2d lowering with Winograd's algorithm: along time as in `LoweringWinogradTime`, and in wide layers along the rows too,
+ * as in `RowsWinograd`. Those have all steps in one stack. What stands between two of them stays in it; a batch of several
+ * windows has none.
  */
 export class LoweringWinograd implements Lowering<Activation, Value> {
   readonly #b: GraphBuilder;
@@ -39,8 +38,8 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
 
   conv(name: string, x: Activation, kernel: Kernel, stride: Stride): Activation {
     const [out, channels, time, rows] = kernel.shape as [number, number, number, number];
-    const wide = channels >= LEAST_CHANNELS && out >= LEAST_OUTPUTS && x.shape[0] === 1;
-    if (wide && rows === 3 && stride.space === 1) {
+    const wide = Math.min(channels, out) >= LEAST_CHANNELS;
+    if (wide && x.shape[0] === 1 && rows === 3 && stride.space === 1) {
       const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
       if (fitsTiles(layer, x.length))
         return this.#ofStack([this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]);
