@@ -1,5 +1,5 @@
 // Writes build/check-gpu (or the folder named): all that the GPU check needs on a machine without Node and network.
-// Usage: node scripts/check-gpu-prepare.mjs [FOLDER], after npm run build:native.
+// Usage: node scripts/check-gpu-prepare.mjs [FOLDER], after npm run build:native or npm run prebuilds.
 //
 // A full-width graph has 84 to 250 MB of weights, which the check makes again from the rule they came from: the whole
 // folder stays a few megabytes and needs no cutting into pieces.
@@ -28,7 +28,11 @@ mkdirSync(folder, { recursive: true });
 await writeCheckFolder(folder, (name) => console.log(name));
 
 const binaries = ['flavr-check-gpu', 'flavr-tensorrt-10.so', 'flavr-tensorrt-11.so', 'flavr-tensorrt-rtx.so'];
-const built = join(root, 'build', 'Release');
+// The program of a release runs on any Linux with glibc 2.28, the one built here on none much older than this one.
+const builtAt = (place) => statSync(join(place, binaries[0]), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const release = join(root, 'build', `prebuild-${process.arch}`, 'build', 'Release');
+const here = join(root, 'build', 'Release');
+const built = builtAt(release) > builtAt(here) ? release : here;
 const missing = binaries.filter((name) => !existsSync(join(built, name)));
 for (const name of binaries.filter((each) => !missing.includes(each)))
   copyFileSync(join(built, name), join(folder, name));
