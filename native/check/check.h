@@ -37,8 +37,8 @@ class Check {
   Check(const Folder& folder, Machine& machine, const Settings& settings) noexcept
       : folder_(folder), machine_(machine), settings_(settings) {}
 
-  // Runs everything and prints a line for each step. `save` is called before each graph, for the figures so far not to be
-  // lost with the process; false from it ends the check, and is what this returns then.
+  // Runs everything and prints a line for each step. `save` is called before each graph, for the figures so far not to
+  // be lost with the process; false from it ends the check, and is what this returns then.
   bool run(const std::function<bool()>& save);
 
   bool passed() const noexcept { return failures_.empty(); }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "cuda/reason.h"
 #include "engine/resource.h"
 #include "engine/sinks.h"
 
@@ -43,7 +44,8 @@ Result<std::vector<float>> runRaw(const TensorRtLibrary& library, const std::sha
   BytesSink reason;
   const std::unique_ptr<family::LoadedEngine, Destroy> engine(
       code.value()->load(library.entryPoints(), {plan.data(), plan.size()}, {nullptr, 0}, reason));
-  if (engine == nullptr) return Error{Code::kEngineIncompatible, "the engine did not load: " + reason.text()};
+  if (engine == nullptr)
+    return failureOf(*device, "the engine did not load: " + reason.text(), Code::kEngineIncompatible);
   const std::size_t bytesIn = frames.size() * sizeof(float);
   const std::size_t bytesOut = values * sizeof(float);
   if (engine->tensorCount() != 2 || floatBytes(*engine, "frames", true) != bytesIn ||

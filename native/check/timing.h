@@ -17,7 +17,8 @@ struct Timing {
   // As many windows at a time as a session takes: what the device does.
   std::size_t windows;
   double callsPerSecond;
-  // The part of that time in which the device computed: what is missing to 1 was waiting for copies or for this program.
+  // The part of that time in which the device computed: what is missing to 1 was waiting for copies or for this
+  // program.
   double busyShare;
   // From one end of a window's compute part to the other, on the device's own clock.
   double computeMs;

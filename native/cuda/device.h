@@ -11,7 +11,7 @@ namespace flavr {
 
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(CudaContext context) noexcept : context_(std::move(context)), driver_(context_.driver()) {}
+  explicit CudaDevice(const CudaContext& context) noexcept : context_(context), driver_(context_.driver()) {}
 
   const CudaContext& context() const noexcept { return context_; }
 

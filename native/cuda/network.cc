@@ -82,10 +82,10 @@ Result<std::unique_ptr<Network>> TensorRtNetwork::load(const TensorRtLibrary& li
   OwnedEngine engine(
       code.value()->load(library.entryPoints(), {plan, bytes}, {kernels.data(), kernels.size()}, reason));
   if (engine == nullptr) {
-    return failureOf(*device, library.title() + " could not load the engine: " + reason.text(),
-                     Code::kEngineIncompatible,
-                     " An engine fits one version of TensorRT and the GPUs it was built for. Build it again with: flavr "
-                     "build");
+    return failureOf(
+        *device, library.title() + " could not load the engine: " + reason.text(), Code::kEngineIncompatible,
+        " An engine fits one version of TensorRT and the GPUs it was built for. Build it again with: flavr "
+        "build");
   }
   auto shape = checkTensors(*engine);
   if (!shape.ok()) return std::move(shape).error();
@@ -104,7 +104,8 @@ TensorRtNetwork::TensorRtNetwork(std::string title, std::shared_ptr<CudaDevice> 
       kernels_(std::move(kernels)) {}
 
 TensorRtNetwork::~TensorRtNetwork() {
-  // The last owner may be a thread without a context, where the CUDA runtime would start the first GPU to free anything.
+  // The last owner may be a thread without a context, where the CUDA runtime would start the first GPU to free
+  // anything.
   const CudaScope scope(device_->context());
   saveKernels();
   engine_.reset();

@@ -17,9 +17,8 @@ class TensorRtNetwork final : public Network {
   // Deserialises a plan in the context that is current on this thread and checks its tensors one by one.
   // `kernelCache`: a file for kernels compiled on the device; empty: none.
   static Result<std::unique_ptr<Network>> load(const TensorRtLibrary& library,
-                                               const std::shared_ptr<CudaDevice>& device,
-                                               const void* plan, std::size_t bytes,
-                                               const std::string& kernelCache) noexcept;
+                                               const std::shared_ptr<CudaDevice>& device, const void* plan,
+                                               std::size_t bytes, const std::string& kernelCache) noexcept;
   TensorRtNetwork(const TensorRtNetwork&) = delete;
   TensorRtNetwork& operator=(const TensorRtNetwork&) = delete;
   ~TensorRtNetwork() override;

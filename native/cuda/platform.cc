@@ -18,7 +18,7 @@ class TensorRtPlatform final : public Platform {
   Result<std::shared_ptr<Device>> openDevice(int ordinal) noexcept override {
     auto context = CudaContext::retain(ordinal);
     if (!context.ok()) return std::move(context).error();
-    return std::shared_ptr<Device>(std::make_shared<CudaDevice>(std::move(context).value()));
+    return std::shared_ptr<Device>(std::make_shared<CudaDevice>(context.value()));
   }
 
   Result<std::unique_ptr<Network>> loadPlan(const std::shared_ptr<Device>& device, const void* plan, std::size_t bytes,

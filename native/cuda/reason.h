@@ -9,11 +9,8 @@
 
 namespace flavr {
 
-// Whether TensorRT says that memory ran out.
-bool tellsOutOfMemory(const std::string& reason) noexcept;
-
-// The error of a call that failed, from what was said of it: kDeviceLost and kOutOfMemory where it is that, else
-// `otherwise` with that code's own advice behind it.
+// The error of a call that failed, from what was said of it: kDeviceLost, kOutOfMemory, or kBackendUnavailable for a
+// driver that is too old, where it is that; else `otherwise` with that code's own advice behind it.
 Error failureOf(Device& device, const std::string& what, Code otherwise, const char* advice = "") noexcept;
 
 }  // namespace flavr

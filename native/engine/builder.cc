@@ -45,13 +45,16 @@ Status useDevice(int ordinal) noexcept {
   if (!context.ok()) return context.error();
   const auto result = context.value().makeCurrent();
   if (result == cuda::kSuccess) return {};
-  return Error{Code::kBackendUnavailable, "GPU " + std::to_string(ordinal) + " could not be used: " +
-                                              context.value().driver().describe(result) + "."};
+  return Error{Code::kBackendUnavailable, "GPU " + std::to_string(ordinal) +
+                                              " could not be used: " + context.value().driver().describe(result) + "."};
 }
 
-// TensorRT opens its builder's libraries by their bare names, and its own folder is not searched for them unless it is on
-// the loader's path, which a process cannot change any more once it runs (https://github.com/NVIDIA/TensorRT/issues/2218).
-bool lacksResources(const std::string& reason) { return reason.find("libnvinfer_builder_resource") != std::string::npos; }
+// TensorRT opens its builder's libraries by their bare names, and its own folder is not searched for them unless it is
+// on the loader's path, which a process cannot change any more once it runs
+// (https://github.com/NVIDIA/TensorRT/issues/2218).
+bool lacksResources(const std::string& reason) {
+  return reason.find("libnvinfer_builder_resource") != std::string::npos;
+}
 
 std::string pathAdvice(const TensorRtLibrary& library) {
   return " Start the process with LD_LIBRARY_PATH=" + library.folder() +

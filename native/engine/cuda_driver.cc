@@ -89,7 +89,8 @@ const char* fixFor(cuda::Result result) noexcept {
 Result<CudaDriver> open() noexcept {
   auto library = SharedLibrary::open("libcuda.so.1");
   if (!library.ok()) {
-    return Error{Code::kBackendUnavailable, "No NVIDIA driver was found (" + library.error().message + "). " + kInstall};
+    return Error{Code::kBackendUnavailable,
+                 "No NVIDIA driver was found (" + library.error().message + "). " + kInstall};
   }
   CudaDriver driver{};
   if (const char* missing = bindAll(driver, library.value()); missing != nullptr) {
@@ -97,8 +98,8 @@ Result<CudaDriver> open() noexcept {
                                                 ", so it is too old. Install driver 525 or newer."};
   }
   if (const cuda::Result started = driver.init(0); started != cuda::kSuccess) {
-    return Error{Code::kBackendUnavailable, "The NVIDIA driver " + library.value().path() +
-                                                " could not start: " + driver.describe(started) + ". " + fixFor(started)};
+    return Error{Code::kBackendUnavailable, "The NVIDIA driver " + library.value().path() + " could not start: " +
+                                                driver.describe(started) + ". " + fixFor(started)};
   }
   return driver;
 }

@@ -120,8 +120,8 @@ class Pipeline {
   PipelineCounters& counters_;
   const Rows hostRows_;
 
-  // Members are destroyed from the last up, and nothing runs any more then: graphs before the contexts they were captured
-  // from, contexts before engines, both before the memory they use, streams after all that ran on them.
+  // Members are destroyed from the last up, and nothing runs any more then: graphs before the contexts they were
+  // captured from, contexts before engines, both before the memory they use, streams after all that ran on them.
   Stream up_;
   Stream compute_;
   Stream down_;

@@ -73,7 +73,8 @@ bool configure(nvinfer1::IBuilderConfig& config, const BuildOptions& options, Si
     config.clearFlag(nvinfer1::BuilderFlag::kTF32);
   }
 #if FLAVR_FAMILY_RTX
-  // The session gives all memory, and has counted it; memory that the runtime took by itself would forbid capturing too.
+  // The session gives all memory, and has counted it; memory that the runtime took by itself would forbid capturing
+  // too.
   config.setFlag(nvinfer1::BuilderFlag::kREQUIRE_USER_ALLOCATION);
   if (!config.setNbComputeCapabilities(static_cast<int32_t>(options.computeCapabilityCount))) {
     tell(reason, "the number of compute capabilities was not taken");

@@ -57,8 +57,8 @@ class Context final : public LoadedContext {
 };
 
 // How contexts are made: in TensorRT-RTX they compile kernels, which are kept for the next process. The graphs that its
-// runtime can capture by itself stay off, as is its default: it captures anew whenever a tensor's address changes, which
-// in a session is with every window (https://github.com/pytorch/TensorRT/pull/4187).
+// runtime can capture by itself stay off, as is its default: it captures anew whenever a tensor's address changes,
+// which in a session is with every window (https://github.com/pytorch/TensorRT/pull/4187).
 class ContextFactory {
  public:
 #if FLAVR_FAMILY_RTX

@@ -26,6 +26,20 @@ TEST("an engine that memory is too small for is no other engine") {
   }
 }
 
+TEST("a driver that is too old for the library is no other engine") {
+  for (const char* what : {
+           "Error Code 1: Cuda Runtime (In catchCudaError (cudaError 36: API call is not supported in the installed "
+           "CUDA "
+           "driver)).",
+           "CUDA initialization failure with error: 35",
+           "CUDA driver version is insufficient for CUDA runtime version",
+       }) {
+    const Error error = Fixture().failure(what);
+    CHECK(error.code == Code::kBackendUnavailable);
+    CHECK(error.message.find("Install a newer one") != std::string::npos);
+  }
+}
+
 TEST("a device that is lost comes before whatever TensorRT says") {
   Fixture fixture;
   fixture.control->deviceLost.set(1);

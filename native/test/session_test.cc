@@ -283,8 +283,8 @@ TEST("an engine that cannot be captured runs plainly, and that is told") {
 }
 
 TEST("options that no session can have are refused") {
-  for (std::size_t RigOptions::* const size : {&RigOptions::batch, &RigOptions::inFlight, &RigOptions::width,
-                                               &RigOptions::height, &RigOptions::rowPadding}) {
+  for (std::size_t RigOptions::* const size :
+       {&RigOptions::batch, &RigOptions::inFlight, &RigOptions::width, &RigOptions::height, &RigOptions::rowPadding}) {
     RigOptions options;
     options.*size = size == &RigOptions::batch ? 0 : std::size_t{1} << 40;
     Rig rig;

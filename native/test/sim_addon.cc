@@ -26,10 +26,10 @@ Napi::Value makePlan(Info info) {
   const auto size = [&](const char* name) { return static_cast<std::size_t>(number(object, name)); };
   const std::size_t frameBytes = size("width") * size("height") * 3;
   const std::size_t stride = (frameBytes + 255) / 256 * 256;
-  const auto bytes = sim::writePlan(
-      {{size("inputs"), size("batch"), size("factor") - 1, frameBytes, stride, size("activationBytes")},
-       true,
-       number(object, "computeUs")});
+  const auto bytes =
+      sim::writePlan({{size("inputs"), size("batch"), size("factor") - 1, frameBytes, stride, size("activationBytes")},
+                      true,
+                      number(object, "computeUs")});
   return Napi::Buffer<std::uint8_t>::Copy(info.Env(), bytes.data(), bytes.size());
 }
 
