@@ -2,8 +2,6 @@
 #ifndef FLAVR_CUDA_DEVICE_H
 #define FLAVR_CUDA_DEVICE_H
 
-#include <utility>
-
 #include "engine/cuda_context.h"
 #include "engine/device.h"
 

@@ -39,7 +39,7 @@ class Observer final : public family::BuildObserver {
   BuildProgress progress_;
 };
 
-// For the rest of this thread's life, which is that of the build.
+// It stays the device of this thread, which is the build's own.
 Status useDevice(int ordinal) noexcept {
   const auto context = CudaContext::retain(ordinal);
   if (!context.ok()) return context.error();
