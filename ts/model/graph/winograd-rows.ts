@@ -4,8 +4,8 @@ import type { Kernel } from './weights.js';
 import { BIASED_TERM, OF_KERNEL, OF_STEPS, OF_TERMS, TERMS, TILE } from './winograd-time.js';
 
 /**
- * Winograd's algorithm along time and, nested, along the rows of each step: thirty-six convolutions 1x3 on a quarter of the
- * rows take the place of the three hundred and sixty (of a window of four) that are rows of the kernels.
+ * Winograd's algorithm F(4, 3) along time and, nested in it, along the rows of each step: of a window of four, thirty-six
+ * convolutions 1x3 on a quarter of the rows take the place of ten convolutions 3x3, three tenths of the multiply-adds.
  *
  * A stack [T, C, H, W] comes in and goes out. All sums along time are one product with a small matrix, and so are all sums
  * at the end. Those along the rows at the beginning, where tiles overlap, are convolutions of stride 4 of each channel by
