@@ -8,8 +8,8 @@ const MiB = 2 ** 20;
 const PROCESS = 100 * MiB;
 
 // ONNX Runtime's peak over the activations alive at one time, as measured and rounded up: copies in the layout that its
-// kernels want (the winograd lowering stays in it but for its stacks, and has sums that are written over), and for three-dimensional
-// convolutions every input value once per tap of the kernel.
+// kernels want (the winograd lowering stays in it but for its stacks, and has sums that are written over), and for
+// three-dimensional convolutions every input value once per tap of the kernel.
 const WORKING_SET = { '2d': 2, winograd: 1.75, '3d': 10 };
 
 /** What a session takes, in bytes. */
