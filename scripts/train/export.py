@@ -47,7 +47,7 @@ def commit() -> str:
     return described.stdout.strip()
 
 
-def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path) -> None:
+def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, half: bool = False) -> None:
     recipe = Recipe.from_json(checkpoint.recipe)
     metadata = {
         **describe(checkpoint.config),
@@ -59,7 +59,7 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path) ->
         **notes,
     }
     tensors = {name: value for name, value in checkpoint.ema.items() if not name.endswith("num_batches_tracked")}
-    weights.write(output, tensors, metadata)
+    weights.write(output, {name: value.half() for name, value in tensors.items()} if half else tensors, metadata)
 
 
 def main() -> None:
@@ -67,10 +67,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="best.pt or last.pt of a run")
     parser.add_argument("--data-note", required=True, help="what it was trained on, for the metadata")
     parser.add_argument("--licence", required=True, help="licence of the weights, for the metadata")
+    parser.add_argument("--half", action="store_true", help="write float16, in half the bytes")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
     notes = {"data": args.data_note, "licence": args.licence}
-    export(state.load(args.checkpoint), notes, args.output)
+    export(state.load(args.checkpoint), notes, args.output, args.half)
 
 
 if __name__ == "__main__":

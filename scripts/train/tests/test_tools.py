@@ -94,6 +94,9 @@ def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path:
     averaged = torch.load(checkpoint, weights_only=True)["ema"]
     assert all(torch.equal(state[name], averaged[name]) for name in state)
     assert not any(name.endswith("num_batches_tracked") for name in state)
+    subprocess.run([*command, "--half"], check=True)
+    halved, _ = weights.read(output)
+    assert all(torch.equal(halved[name], averaged[name].half()) for name in halved)
     expected = {"factor": "2", "residual": "mean", "batchnorm": "True", "nf": "2", "block": "unet_18", "steps": "2"}
     assert expected | {"data": "procedural motion", "licence": "MIT", "objective": "L1"} == {
         name: metadata[name] for name in (*expected, "data", "licence", "objective")
