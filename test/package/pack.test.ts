@@ -37,7 +37,7 @@ test.after(() => rm(folder, { recursive: true, force: true }));
 test('the tarball holds what users need and nothing else', () => {
   const stray = files.filter(
     (path) =>
-      !/^(dist|models|samples|prebuilds)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE|scripts\/install\.mjs)$/.test(
+      !/^(dist|docs|models|samples|prebuilds)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE|scripts\/install\.mjs)$/.test(
         path,
       ),
   );
