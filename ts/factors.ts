@@ -33,6 +33,10 @@ export function supportedFactors(m: number): number[] {
   return supported;
 }
 
+/** How many passes of a model with factor m multiply the frame rate by k; undefined if none do. */
+export const countPasses = (m: number, k: number): number | undefined =>
+  Number.isInteger(k) && k >= 1 && k <= Math.max(LARGEST, m) ? shortestProduct(k, passFactors(m))?.length : undefined;
+
 /**
  * The passes that multiply the frame rate by k with a model of factor m, largest first; none for k = 1.
  * @throws FlavrError `BAD_ARGUMENT` if k is no whole number from 1, `UNSUPPORTED_FACTOR` if this model cannot do it.

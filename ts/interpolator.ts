@@ -7,7 +7,6 @@ import { FlavrError, throwIfAborted } from './errors.js';
 import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
-import { DEFAULT_MODEL } from './model/bundled.js';
 import { requestedModel } from './model/calibration.js';
 import { type BuiltModel, type Model, modelFactor, modelInputs } from './model/config.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
@@ -88,7 +87,7 @@ export class Interpolator {
     if (options.engine !== undefined) return Interpolator.#openEngine(options.engine, options);
     const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
     choosePrecision(backend.name, options.precision);
-    const model = await requestedModel({ ...options, model: options.model ?? DEFAULT_MODEL });
+    const model = await requestedModel(options);
     const interpolator = await Interpolator.openOn(backend, model, options);
     if (passedOver !== undefined) {
       interpolator.#passedOver = passedOver;

@@ -12,7 +12,7 @@ export interface OpenOptions {
   readonly height: number;
   /**
    * Name of a bundled model, path of a checkpoint (.pth, .pt, .safetensors) or of an exported graph (.onnx), or what
-   * `loadModel` gave. Default: the bundled model.
+   * `loadModel` gave. Default: the bundled model that does `k` in the fewest passes; without `k`, mini-2x.
    */
   readonly model?: string | Model | undefined;
   /** Path of an engine file written by `buildEngine`, in place of `model`. Needs a TensorRT backend. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FlavrError } from '../../ts/errors.js';
-import { BUNDLED_MODELS, bundledPath, DEFAULT_MODEL, openBundled } from '../../ts/model/bundled.js';
+import { BUNDLED_MODELS, bundledPath, DEFAULT_MODEL, defaultModel, openBundled } from '../../ts/model/bundled.js';
 import { modelFactor, modelInputs, type WeightsModel } from '../../ts/model/config.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import { loadModel } from '../../ts/model/load.js';
@@ -80,6 +80,17 @@ test('the default model is bundled, loads by name and blends', async () => {
   const described = BUNDLED_MODELS.find(({ name }) => name === DEFAULT_MODEL)!;
   assert.is(parameters, described.parameters);
   assert.is(model.config.factor, described.factor);
+});
+
+test('the bundled model for a factor is that with the fewest passes, then the smallest', () => {
+  const wanted = [undefined, 1, 2, 4, 8, 16, 32, 64, [2, 4], [4, 8]].map(defaultModel);
+  const [two, four, eight] = ['mini-2x', 'mini-4x', 'mini-8x'];
+  assert.equal(wanted, [two, two, two, four, eight, four, eight, eight, four, eight]);
+});
+
+test('a factor that no bundled model does is left to be refused by the default one', () => {
+  assert.is(defaultModel(3), DEFAULT_MODEL);
+  assert.is(defaultModel(0.5), DEFAULT_MODEL);
 });
 
 test('every bundled model has the stated checksum and a model card that names it', () => {

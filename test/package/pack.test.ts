@@ -47,7 +47,7 @@ test('the tarball holds what users need and nothing else', () => {
     'dist/index.d.ts',
     'dist/cli/main.js',
     'samples/bunny.mp4',
-    'models/mini-2x.safetensors',
+    ...['mini-2x', 'mini-4x', 'mini-8x'].map((name) => `models/${name}.safetensors`),
     'LICENSE',
     'README.md',
   ]) {

@@ -20,7 +20,7 @@ import { measureVideo } from '../bench/video-run.js';
 import { BenchFiles } from '../bench/write.js';
 import { asFlavrError, FlavrError } from '../errors.js';
 import { passFactors } from '../factors.js';
-import { DEFAULT_MODEL } from '../model/bundled.js';
+import { defaultModel } from '../model/bundled.js';
 import { requestedModel } from '../model/calibration.js';
 import { type Model, modelFactor } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
@@ -149,7 +149,7 @@ async function readJob({ options, signal }: Context): Promise<Job> {
     throw new FlavrError('BAD_ARGUMENT', '--calibration is for a trained model; --untrained needs none.');
   }
   const k = integerOption('-k', options.k, 2, 4096);
-  const loaded = untrained ? untrainedModel(untrained, k ?? 2) : await benchModel(asked);
+  const loaded = untrained ? untrainedModel(untrained, k ?? 2) : await benchModel(asked, k);
   const calibrated = loaded.kind === 'weights' && loaded.calibration !== undefined;
   const precisions = precisionsOf(backend.name).filter((precision) => precision !== 'int8' || calibrated);
   const fixed = loaded.kind === 'graph' ? `${loaded.width}x${loaded.height}` : '256x256';
@@ -182,8 +182,9 @@ async function readJob({ options, signal }: Context): Promise<Job> {
 }
 
 /** With a calibration the model is ready for int8, which may be asked for as a whole or along an axis only. */
-function benchModel({ model = DEFAULT_MODEL, calibration, precision }: ReturnType<typeof readRunOptions>) {
-  return requestedModel({ model, calibration, precision: calibration === undefined ? precision : 'int8' });
+function benchModel(asked: ReturnType<typeof readRunOptions>, k: number | undefined) {
+  const { model, calibration, precision } = asked;
+  return requestedModel({ model, k, calibration, precision: calibration === undefined ? precision : 'int8' });
 }
 
 /** What is known before anything is measured. */
@@ -242,7 +243,9 @@ async function measure(
   if (job.startUp) {
     line.show('start-up');
     const { width, height } = base;
-    add({ startUp: await measureStartUp({ ...run, width, height, model: options.model ?? DEFAULT_MODEL }, signal) });
+    add({
+      startUp: await measureStartUp({ ...run, width, height, model: options.model ?? defaultModel(base.k) }, signal),
+    });
     line.show('engine build');
     add({ engines: await measureEngineBuilds(modelFor(base.k), base, signal) });
   }

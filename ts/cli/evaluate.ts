@@ -14,7 +14,7 @@ import {
 import { reportHtml } from '../evaluate/report-html.js';
 import { reportCsv, reportLines } from '../evaluate/report-text.js';
 import { worstSamples } from '../evaluate/worst.js';
-import { DEFAULT_MODEL } from '../model/bundled.js';
+import { defaultModel } from '../model/bundled.js';
 import { importPeer, peerProblem } from '../peers.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
@@ -93,7 +93,7 @@ async function run(context: Context): Promise<Report> {
     };
     const csv = await create(options.csv);
     const html = await create(options.html);
-    await openMethods(context, methods);
+    await openMethods(context, asked.factor, methods);
     const job: EvaluateMethodsOptions = {
       ...asked,
       dataset,
@@ -116,8 +116,8 @@ async function run(context: Context): Promise<Report> {
 }
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
-async function openMethods({ options, note }: Context, methods: Method[]): Promise<void> {
-  const { model = DEFAULT_MODEL, calibration, ...common } = readRunOptions(options);
+async function openMethods({ options, note }: Context, k: number | undefined, methods: Method[]): Promise<void> {
+  const { model = defaultModel(k), calibration, ...common } = readRunOptions(options);
   const baselines = baselineOption(options.baselines);
   const { compare = [] } = options;
   const named = nameModels([

@@ -7,7 +7,7 @@ export const RUN_OPTIONS = {
   model: {
     type: 'string',
     value: 'M',
-    help: `a bundled model or a checkpoint: .pth, .pt, .safetensors, .onnx (default: ${DEFAULT_MODEL})`,
+    help: `a bundled model or a checkpoint: .pth, .pt, .safetensors, .onnx (default: ${DEFAULT_MODEL}; where -k says more, the bundled one with the fewest passes)`,
   },
   backend: { type: 'string', value: 'NAME', help: 'auto, tensorrt, tensorrt-rtx or cpu (default: auto)' },
   device: { type: 'string', value: 'N', help: 'which GPU (default: 0)' },

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { FlavrError } from '../errors.js';
+import { BUNDLED_MODELS, defaultModel } from './bundled.js';
 import { checkModel, type Model, type WeightsModel } from './config.js';
 import { quantisedActivations, uncalibrated } from './graph/build.js';
 import type { Precision } from './graph-spec.js';
@@ -106,8 +107,9 @@ export const quantisedGraph = (name: string): FlavrError =>
 
 /** How a model is asked for. */
 export interface ModelRequest {
-  /** A name or path as `loadModel` takes, or a loaded model. */
-  readonly model: string | Model;
+  /** A name or path as `loadModel` takes, or a loaded model. Default: the bundled model of the calibration, or for `k`. */
+  readonly model?: string | Model | undefined;
+  readonly k?: number | readonly number[] | undefined;
   /** A path, or what `calibrate` or `readCalibration` gave. */
   readonly calibration?: string | Calibration | undefined;
   readonly precision?: Precision | 'tf32' | undefined;
@@ -118,17 +120,24 @@ export interface ModelRequest {
  * @throws FlavrError as `loadModel` and `readCalibration`; `BAD_ARGUMENT` for a calibration without precision int8, and
  * for int8 without one.
  */
-export async function requestedModel({ model: asked, calibration, precision }: ModelRequest): Promise<Model> {
-  if (calibration !== undefined && precision !== 'int8') {
-    throw new FlavrError('BAD_ARGUMENT', `A calibration is for precision int8; got ${precision ?? 'no precision'}.`);
+export async function requestedModel({ model: asked, k, calibration, precision }: ModelRequest): Promise<Model> {
+  if (calibration !== undefined) {
+    if (precision !== 'int8') {
+      throw new FlavrError('BAD_ARGUMENT', `A calibration is for precision int8; got ${precision ?? 'no precision'}.`);
+    }
+    const ranges = typeof calibration === 'string' ? await readCalibration(calibration) : calibration;
+    const measured = BUNDLED_MODELS.find(({ name }) => name === ranges.model)?.name;
+    return calibratedModel(await loaded(asked ?? measured ?? defaultModel(k)), ranges);
   }
+  const model = await loaded(asked ?? defaultModel(k));
+  if (precision !== 'int8') return model;
+  if (model.kind === 'graph') throw quantisedGraph(model.name);
+  if (!model.calibration) throw uncalibrated(model.name);
+  return model;
+}
+
+async function loaded(asked: string | Model): Promise<Model> {
   const model = typeof asked === 'string' ? await loadModel(asked) : asked;
   checkModel(model);
-  if (calibration === undefined) {
-    if (precision !== 'int8') return model;
-    if (model.kind === 'graph') throw quantisedGraph(model.name);
-    if (!model.calibration) throw uncalibrated(model.name);
-    return model;
-  }
-  return calibratedModel(model, typeof calibration === 'string' ? await readCalibration(calibration) : calibration);
+  return model;
 }

@@ -1,7 +1,6 @@
 import { readEngineHeader } from '../engine/file.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { Interpolator } from '../interpolator.js';
-import { DEFAULT_MODEL } from '../model/bundled.js';
 import { requestedModel } from '../model/calibration.js';
 import { modelFactor } from '../model/config.js';
 import type { OpenOptions, TimedFrame } from '../options.js';
@@ -59,13 +58,13 @@ interface Network {
 }
 
 /** Reads a model, or no more of an engine than what says its factor. */
-async function requestedNetwork(options: InterpolateVideoOptions): Promise<Network> {
-  const { model = DEFAULT_MODEL, calibration, engine, precision } = options;
+async function requestedNetwork(options: InterpolateVideoOptions, k: number | undefined): Promise<Network> {
+  const { model, calibration, engine, precision } = options;
   if (engine !== undefined) {
     const { factor } = await readEngineHeader(engine);
-    return { named: { engine, model: options.model, calibration }, factor };
+    return { named: { engine, model, calibration }, factor };
   }
-  const loaded = await requestedModel({ model, calibration, precision });
+  const loaded = await requestedModel({ model, k, calibration, precision });
   return { named: { model: loaded }, factor: modelFactor(loaded) };
 }
 
@@ -108,7 +107,7 @@ class Job {
     const source = await openSource(this.#input, { ...reading, clock: this.#clocks.read });
     this.#source = source;
     // Making a model ready may take minutes, so everything else that can be refused is refused first.
-    const network = await requestedNetwork(options);
+    const network = await requestedNetwork(options, requested?.k);
     const steps = requested ?? { k: network.factor, fps: undefined, slow: 1 };
     const sink = await openSink(this.#output, this.#sinkOptions(source, steps));
     this.#sink = sink;

@@ -20,7 +20,7 @@ export interface InterpolateVideoOptions {
   /** With `slow`, what becomes of the sound: left out, or as much slower at the same pitch. Default: drop. */
   readonly audio?: 'drop' | 'stretch' | undefined;
 
-  /** A bundled model's name, a path, or a loaded model. Default: the bundled 2x model. */
+  /** A bundled model's name, a path, or a loaded model. Default: the bundled one that does `k` (or `slow`) in the fewest passes; without them, mini-2x. */
   readonly model?: string | Model | undefined;
   /** An engine file written by `buildEngine`, in place of a model. */
   readonly engine?: string | undefined;
