@@ -120,11 +120,9 @@ class Pipeline {
   PipelineCounters& counters_;
   const Rows hostRows_;
 
-  // Members are destroyed from the last up, and nothing runs any more then: graphs before the contexts they were
-  // captured from, contexts before engines, both before the memory they use, streams after all that ran on them.
-  Stream up_;
-  Stream compute_;
-  Stream down_;
+  // Members are destroyed from the last up: graphs before the contexts they were captured from, contexts before engines,
+  // streams after all that ran on them, and memory last. Nothing runs any more then, but on a lost device, which nobody
+  // could wait for: there the end of the streams is the end of what still touches memory.
   // The largest of each field over the programs, and what it made us take.
   NetworkShape shape_{};
   MemoryPlan held_;
@@ -134,6 +132,9 @@ class Pipeline {
   std::vector<OutputSet> outputs_;
   std::array<Stage, kUploadStages> stages_;
   std::size_t nextStage_ = 0;
+  Stream up_;
+  Stream compute_;
+  Stream down_;
   std::vector<Program> programs_;
   GraphCache graphs_;
 };
