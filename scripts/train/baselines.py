@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from statistics import fmean
 
 import av
@@ -19,7 +18,6 @@ import numpy as np
 
 import metrics
 import validate
-from splits import Split
 from validate import HeldOutClip, Score
 
 FILTER = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
@@ -81,12 +79,10 @@ def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
-    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    validate.add_clip_options(parser)
     parser.add_argument("--factors", type=int, nargs="+", default=[2, 4, 8])
     args = parser.parse_args()
-    clips = validate.held_out_clips(args.data, Split.load(args.split), args.cache)
+    clips = validate.named_clips(args)
     for k in args.factors:
         rows: dict[str, list[Score]] = {}
         for clip in clips:

@@ -22,7 +22,6 @@ import metrics
 import validate
 import weights
 from model import build, channels_last
-from splits import Split
 from validate import HeldOutClip, Method
 
 matplotlib.use("Agg")
@@ -103,9 +102,7 @@ def draw(rows: dict[str, Result], height: int, width: int, target: Path) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
-    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    validate.add_clip_options(parser)
     parser.add_argument("--clips", nargs="+", required=True, help="ends of the paths of the clips to take")
     parser.add_argument("--gaps", type=int, default=12, help="gaps looked at in each clip (default 12)")
     parser.add_argument("--height", type=int, default=176, help="of a cut, in pixels (default 176)")
@@ -114,7 +111,7 @@ def main() -> None:
     args = parser.parse_args()
     model = channels_last(build(*weights.read(args.model))).eval()
     method, k, inputs = validate.network(model, torch.device("cpu")), model.config.factor, model.config.inputs
-    clips = validate.held_out_clips(args.data, Split.load(args.split), args.cache)
+    clips = validate.named_clips(args)
     if unknown := [name for name in args.clips if not any(clip.name.endswith(name) for clip in clips)]:
         parser.error(f"not among the held-out clips: {', '.join(unknown)}; they are {', '.join(c.name for c in clips)}")
     chosen = [clip for clip in clips if clip.name.endswith(tuple(args.clips))]

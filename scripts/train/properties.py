@@ -16,7 +16,6 @@ import metrics
 import validate
 import weights
 from model import build, channels_last
-from splits import Split
 from validate import HeldOutClip, Method
 
 
@@ -56,9 +55,7 @@ def row(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -> st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
-    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    validate.add_clip_options(parser)
     parser.add_argument("--gaps", type=int, default=4, help="gaps measured of each clip (default 4)")
     args = parser.parse_args()
     model = channels_last(build(*weights.read(args.model))).eval()
@@ -66,7 +63,7 @@ def main() -> None:
     print(f"Flat grey: at most {flat_error(method, config.inputs)} of 255 off.\n")
     print("| clip | still frames: mean error of 255 | mirrored: least / mean dB | reversed: least / mean dB |")
     print("|---|---|---|---|")
-    for clip in validate.held_out_clips(args.data, Split.load(args.split), args.cache):
+    for clip in validate.named_clips(args):
         print(row(method, clip, config.factor, config.inputs, args.gaps), flush=True)
 
 

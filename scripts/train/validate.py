@@ -70,6 +70,17 @@ def held_out_clips(roots: Sequence[Path], split: Split, cache: Path) -> list[Hel
     return found
 
 
+def add_clip_options(parser: argparse.ArgumentParser) -> None:
+    """The options that name the held-out clips, for `named_clips`."""
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
+    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+
+
+def named_clips(args: argparse.Namespace) -> list[HeldOutClip]:
+    return held_out_clips(args.data, Split.load(args.split), args.cache)
+
+
 def blend(k: int) -> Method:
     """(1-t)*before + t*after, rounded."""
 
@@ -134,9 +145,7 @@ def table(rows: dict[str, Sequence[Score]], names: Sequence[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="roots of the clips")
-    parser.add_argument("--split", type=Path, required=True, help="split file that names the validation ranges")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded frames")
+    add_clip_options(parser)
     parser.add_argument("--model", type=Path, help="weights; without them only the baselines are measured")
     parser.add_argument("--factor", type=int, default=2, help="k of the baselines where no model is given (default 2)")
     parser.add_argument("--gaps", type=int, help="measure only this many gaps of each clip, evenly spread")
@@ -149,7 +158,7 @@ def main() -> None:
         k, inputs = model.config.factor, model.config.inputs
         methods[args.model.stem] = network(model, torch.device(args.device), args.bf16)
     methods |= {"linear blend": blend(k), "nearest frame": nearest(k)}
-    clips = held_out_clips(args.data, Split.load(args.split), args.cache)
+    clips = named_clips(args)
     rows = {name: [measure(method, clip, k, inputs, args.gaps) for clip in clips] for name, method in methods.items()}
     print(table(rows, [clip.name for clip in clips]))
 
