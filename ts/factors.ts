@@ -35,17 +35,22 @@ export function supportedFactors(m: number): number[] {
 
 /** How many passes of a model with factor m multiply the frame rate by k; undefined if none do. */
 export const countPasses = (m: number, k: number): number | undefined =>
-  Number.isInteger(k) && k >= 1 && k <= Math.max(LARGEST, m) ? shortestProduct(k, passFactors(m))?.length : undefined;
+  isFactor(k) ? shortestPasses(m, k)?.length : undefined;
+
+const isFactor = (k: number): boolean => Number.isInteger(k) && k >= 1;
+
+const shortestPasses = (m: number, k: number): number[] | undefined =>
+  k <= Math.max(LARGEST, m) ? shortestProduct(k, passFactors(m)) : undefined;
 
 /**
  * The passes that multiply the frame rate by k with a model of factor m, largest first; none for k = 1.
  * @throws FlavrError `BAD_ARGUMENT` if k is no whole number from 1, `UNSUPPORTED_FACTOR` if this model cannot do it.
  */
 export function passesFor(m: number, k: number): number[] {
-  if (!Number.isInteger(k) || k < 1) {
+  if (!isFactor(k)) {
     throw new FlavrError('BAD_ARGUMENT', `The factor k must be a whole number from 1; got ${String(k)}.`);
   }
-  const passes = k <= Math.max(LARGEST, m) ? shortestProduct(k, passFactors(m)) : undefined;
+  const passes = shortestPasses(m, k);
   if (passes) return passes;
   const supported = supportedFactors(m);
   throw new FlavrError(
