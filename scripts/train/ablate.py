@@ -17,10 +17,10 @@ from statistics import fmean, stdev
 import matplotlib
 import torch
 
+import files
 import state
 import train
 import validate
-import weights
 from model import Flavr, channels_last
 from splits import Split
 
@@ -98,7 +98,7 @@ def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[valida
         raise SystemExit(code)
     checkpoint = state.load(folder / "last.pt")
     result = measure(checkpoint, clips, options.gaps)
-    weights.write_json(done, {**vars(result), "budget": budget})
+    files.write_json(done, {**vars(result), "budget": budget})
     return result
 
 

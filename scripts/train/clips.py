@@ -16,7 +16,7 @@ import av
 import numpy as np
 from PIL import Image
 
-import weights
+import files
 
 VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts", ".y4m", ".gif"}
 IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
@@ -142,7 +142,10 @@ class Footage:
 
 def scanned(clip: Clip, cache: Path) -> Footage | None:
     """The clip as an earlier scan left it in `cache`, if one did."""
-    facts_file, frames_file = places(clip, cache)
+    try:
+        facts_file, frames_file = places(clip, cache)
+    except ClipError:
+        return None
     if not facts_file.is_file() or (frames_file and not frames_file.is_file()):
         return None
     facts = json.loads(facts_file.read_text())
@@ -159,7 +162,7 @@ def scan(clip: Clip, cache: Path) -> Footage:
     facts_file, frames_file = places(clip, cache)
     frames = decode(clip.files[0]) if clip.is_video else map(load_image, clip.files)
     facts = record(frames, frames_file)
-    weights.write_json(facts_file, asdict(facts))
+    files.write_json(facts_file, asdict(facts))
     return Footage(clip, facts, frames_file)
 
 
@@ -171,7 +174,10 @@ def places(clip: Clip, cache: Path) -> tuple[Path, Path | None]:
 
 def fingerprint(clip: Clip) -> str:
     """Changes when the clip does."""
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in clip.files]
+    try:
+        stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in clip.files]
+    except OSError as error:
+        raise ClipError(f"it cannot be read: {error}") from None
     return hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:32]
 
 
@@ -179,15 +185,10 @@ def record(frames: Iterable[np.ndarray], target: Path | None) -> Facts:
     """Measure the motion between frames, and write them to an array file, one after the other."""
     if target is None:
         return watch(frames, None)
-    partial = target.with_suffix(".partial")
-    try:
-        with open(partial, "wb") as file:
-            facts = watch(frames, file)
-            file.seek(0)
-            file.write(array_header(facts.frames, (facts.height, facts.width, 3)))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with files.replacing(target) as file:
+        facts = watch(frames, file)
+        file.seek(0)
+        file.write(array_header(facts.frames, (facts.height, facts.width, 3)))
     return facts
 
 
@@ -216,9 +217,15 @@ def array_header(count: int, shape: tuple[int, ...]) -> bytes:
     return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n"
 
 
+def open_cache(folder: Path) -> None:
+    """Make the folder, or clear away what killed processes left in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder)
+
+
 def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Footage], dict[str, str]]:
     """Scan clips in worker processes; returns the usable ones in order, and the others' names with the reason."""
-    cache.mkdir(parents=True, exist_ok=True)
+    open_cache(cache)
     good: list[Footage] = []
     bad: dict[str, str] = {}
     known = {clip: found for clip in clips if not clip.trusted and (found := scanned(clip, cache))}
@@ -227,7 +234,7 @@ def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Foo
         for clip in clips:
             try:
                 good.append(known.get(clip) or jobs[clip].result())
-            except (ClipError, OSError) as error:
+            except ClipError as error:
                 bad[clip.name] = str(error)
                 warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)
     return good, bad

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+
+import files
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -35,10 +38,11 @@ class Curves:
         self._write([*self.rows(), text])
 
     def _write(self, rows: list[dict[str, str]]) -> None:
-        with open(self.path, "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        files.write(self.path, text.getvalue().encode())
 
     def plot(self, target: Path) -> None:
         rows = self.rows()
@@ -50,5 +54,6 @@ class Curves:
             right.plot(steps, [float(row[column] or "nan") for row in rows], label=label)
         right.set(title="Validation PSNR (dB)", xlabel="step")
         right.legend()
-        figure.savefig(target)
+        with files.replacing(target) as file:
+            figure.savefig(file, format="png")
         plt.close(figure)

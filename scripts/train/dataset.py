@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,7 +111,7 @@ class TrainingSet(Dataset[Sample]):
             except ClipError as error:
                 warnings.warn(f"skipped a sample: {error}", stacklevel=2)
                 if self.skipped:
-                    with open(self.skipped, "a") as file:
+                    with suppress(OSError), open(self.skipped, "a") as file:  # a full disk must not end the run
                         file.write(f"{error}\n")
         raise ClipError(f"{RETRIES} samples in a row could not be read; the last lines of {self.skipped} say which")
 

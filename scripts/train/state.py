@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-import weights
+import files
 from model import Config, Flavr
 
 
@@ -57,7 +57,7 @@ def save(path: Path, recipe: str, model: Flavr, ema: Ema, optimizer: Optimizer, 
         progress=asdict(progress),
     )
     torch.save(content, buffer)
-    weights.replace_file(path, buffer.getvalue())
+    files.write(path, buffer.getvalue())
 
 
 @dataclass(frozen=True)

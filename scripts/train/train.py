@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+import files
 import recipe as recipes
 import state
 import validate
@@ -56,7 +57,8 @@ class Run:
         if checkpoint:
             self.optimizer.load_state_dict(checkpoint.optimizer)
             self.ema.state = {name: tensor.to(processes.device) for name, tensor in checkpoint.ema.items()}
-            self.curves.keep_until(self.progress.step)
+            if processes.first:
+                self.curves.keep_until(self.progress.step)
         self.skipped_in_a_row = 0
 
     def _network(self, checkpoint: state.Checkpoint | None) -> Flavr:
@@ -164,7 +166,8 @@ def training_set(recipe: Recipe, cache: Path, workers: int, skipped: Path) -> Tr
     footage, bad = scan_all(clips, cache, workers) if clips else ([], {})
     split = Split.load(Path(recipe.split)) if recipe.split else Split({})
     samples = TrainingSet([Guarded(f, split.held_out(f)) for f in footage], recipe.sampling(), recipe.seed, skipped)
-    skipped.write_text("".join(f"{name}: {why}\n" for name, why in {**bad, **samples.unusable()}.items()))
+    lines = [f"{name}: {why}\n" for name, why in {**bad, **samples.unusable()}.items()]
+    files.write(skipped, "".join(lines).encode())
     return samples
 
 
@@ -261,12 +264,13 @@ def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, Train
     checkpoint = state.load(last) if options.resume else None
     recipe = recipes.from_options(options, Recipe.from_json(checkpoint.recipe) if checkpoint else Recipe())
     folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder)
     skipped = folder / SKIPPED
     workers = max(1, options.workers)
     samples = processes.in_turn(lambda: training_set(recipe, options.cache, workers, skipped))
     run = Run(folder, recipe, processes, checkpoint)
     if processes.first:
-        weights.replace_file(folder / "recipe.json", recipe.to_json().encode())
+        files.write(folder / "recipe.json", recipe.to_json().encode())
     return run, samples
 
 
@@ -285,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     processes = Processes.join()
     try:
         code = train(*start(options, processes), options)
-    except (TrainingError, ClipError, ValueError) as error:
+    except (TrainingError, ClipError, ValueError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         code = 1
     return processes.leave(code)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import metrics
 import weights
-from clips import Box, Clip, ClipError, Footage, find_clips, scan
+from clips import Box, Clip, ClipError, Footage, find_clips, open_cache, scan
 from model import Flavr, build, channels_last
 from splits import Split
 
@@ -57,7 +57,7 @@ class HeldOutClip:
 
 def held_out_clips(roots: Sequence[Path], split: Split, cache: Path) -> list[HeldOutClip]:
     """The split's validation ranges below the roots, in the split's order."""
-    cache.mkdir(parents=True, exist_ok=True)
+    open_cache(cache)
     clips = [clip for root in roots for clip in find_clips(root)]
     by_name: dict[str, Clip] = {name: clip for clip in clips if (name := split.entry(clip))}
     if missing := [name for name in split.validation if name not in by_name]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+import files
 
 Weights = tuple[dict[str, Tensor], dict[str, str]]
 
@@ -30,21 +30,4 @@ def read(path: Path) -> Weights:
 def write(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write safetensors; the file appears under its name only when complete."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    replace_file(path, save(tensors, dict(metadata)))
-
-
-def write_json(path: Path, value: object) -> None:
-    replace_file(path, (json.dumps(value, indent=1) + "\n").encode())
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` in the place of `path` in one step: whatever goes wrong before, the old file stays whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    files.write(path, save(tensors, dict(metadata)))

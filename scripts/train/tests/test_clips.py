@@ -1,11 +1,16 @@
 """What counts as a clip, and what is read from it."""
 
+import os
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import files
 from clips import ClipError, find_clips, scan, scan_all
+from disk import room_for
 from footage import moving, write_images, write_video
 
 
@@ -73,3 +78,45 @@ def test_unreadable_clips_are_skipped_and_listed(tmp_path: Path) -> None:
     assert [footage.clip.name for footage in good] == ["good.mkv"]
     assert sorted(bad) == ["broken.mp4", "mixed"]
     assert "32x32" in bad["mixed"]
+
+
+def scan_with_others(data: Path, cache: Path, start: Barrier) -> None:
+    start.wait()
+    for clip in find_clips(data):
+        scan(clip, cache)
+
+
+def test_processes_that_scan_the_same_clips_at_once_do_not_meet(tmp_path: Path) -> None:
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    data.mkdir()
+    cache.mkdir()
+    for number in range(3):
+        write_video(data / f"{number}.mkv", moving(40, seed=number))
+    spawn = get_context("spawn")
+    start = spawn.Barrier(2)
+    processes = [spawn.Process(target=scan_with_others, args=(data, cache, start)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert sorted(path.suffix for path in cache.iterdir()) == [".json"] * 3 + [".npy"] * 3
+    footage, _ = scan_all(find_clips(data), cache, 1)
+    for number, clip in enumerate(footage):
+        assert np.array_equal(clip.read(range(40), (0, 0, 48, 48)), moving(40, seed=number))
+
+
+def test_what_a_killed_scan_left_is_cleared_away_but_not_what_one_still_writes(tmp_path: Path) -> None:
+    dead, alive = tmp_path / f".a.npy.1{files.PARTIAL}", tmp_path / f".a.npy.2{files.PARTIAL}"
+    for path in (dead, alive):
+        path.write_bytes(b"half")
+    os.utime(dead, (0, 0))
+    scan_all([], tmp_path, 1)
+    assert list(tmp_path.iterdir()) == [alive]
+
+
+def test_full_disk_is_no_fault_of_a_clip(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", moving(5))
+    with room_for(1000), pytest.raises(OSError, match="cache"):
+        scan_all(find_clips(tmp_path), tmp_path / "cache", 1)
+    assert not list((tmp_path / "cache").iterdir())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from torch.distributed import TCPStore
 
 import state
 import weights
+from disk import room_for
 from footage import moving, write_video
 from model import Config, Flavr
 from processes import Processes
@@ -167,13 +167,8 @@ def test_process_among_others_is_gone_before_its_interpreter_ends() -> None:
 def test_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert run(tmp_path / "a", "--steps", "2") == 0
     before = (tmp_path / "a" / "last.pt").read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
-    try:
-        with pytest.warns(UserWarning, match="was not saved"):
-            assert run(tmp_path / "a", "--resume", "--steps", "4", tiny=False) == 0
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with room_for(len(before) // 2), pytest.warns(UserWarning, match="was not saved"):
+        assert run(tmp_path / "a", "--resume", "--steps", "4", tiny=False) == 0
     assert (tmp_path / "a" / "last.pt").read_bytes() == before
     assert not list((tmp_path / "a").glob(".*"))
 
