@@ -11,12 +11,12 @@ import argparse
 import time
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import recipe as recipes
 from model import Flavr, channels_last
+from objective import objective
 from recipe import Recipe
 
 
@@ -27,14 +27,11 @@ class Step:
         self.recipe, self.device = recipe, device
         self.model = channels_last(Flavr(recipe.config())).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-5)
-        shape = (recipe.batch, 3, recipe.inputs, recipe.crop, recipe.crop)
-        self.frames = torch.rand(shape, device=device).contiguous(memory_format=torch.channels_last_3d)
+        self.frames = torch.rand(recipe.batch, 3, recipe.inputs, recipe.crop, recipe.crop, device=device)
         self.truth = torch.rand(recipe.batch, recipe.factor - 1, 3, recipe.crop, recipe.crop, device=device)
 
     def loss(self) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            out = self.model(self.frames)
-        return F.l1_loss(out.float(), self.truth)
+        return objective(self.model, self.recipe, 0, self.frames, self.truth)
 
     def __call__(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -49,6 +49,7 @@ class Recipe:
     min_lr: float = 1e-6
     clip_norm: float = 1.0
     ema: float = 0.999
+    consistency: float = 0.0
     bf16: bool = True
     seed: int = 0
     # watching
@@ -65,6 +66,8 @@ class Recipe:
         for name in ("procedural", "photos", "pan", "objects", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        if self.consistency < 0:
+            raise ValueError(f"consistency must not be negative; got {self.consistency}")
         if not self.strides or min(self.strides) < 1:
             raise ValueError(f"strides must be at least 1; got {self.strides}")
         if self.schedule == "plateau" and not self.split:
@@ -132,6 +135,8 @@ HELP = {
     "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` poor validations",
     "warmup": "steps over which lr rises from zero",
     "ema": "decay of the moving average of the weights, which is validated and exported",
+    "consistency": "weight of the difference between the answers to a sample and to its mirrored or reversed twin; "
+    "above 0 the twins double the work and the memory of a step",
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }

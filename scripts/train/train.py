@@ -31,6 +31,7 @@ from clips import ClipError, find_clips, scan_all
 from curves import Curves
 from dataset import Batches, TrainingSet
 from model import Flavr, build, channels_last, start_at_base
+from objective import objective
 from processes import Interruption, Processes, ignore_interruption
 from recipe import Recipe
 from schedule import learning_rate, note_validation
@@ -86,12 +87,9 @@ class Run:
         device, recipe = self.processes.device, self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(recipe, self.progress)
-        frames = frames.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last_3d)
-        truth = truth.to(device, non_blocking=True)
+        frames, truth = frames.to(device, non_blocking=True), truth.to(device, non_blocking=True)
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-            out = network(frames)
-        loss = nn.functional.l1_loss(out.float(), truth)
+        loss = objective(network, recipe, self.progress.step, frames, truth)
         loss.backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
         self.progress.step += 1

@@ -1,0 +1,31 @@
+"""What a training step makes small."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recipe import Recipe
+
+MIRROR = ((-1,), (-1,))  # dimensions turned round in frames [B, 3, 2C, H, W] and in answers [B, k-1, 3, H, W]
+REVERSE = ((2,), (1,))
+
+
+def objective(network: nn.Module, recipe: Recipe, step: int, frames: Tensor, truth: Tensor) -> Tensor:
+    """The mean |error| of the answers, and `consistency` times the mean |difference| between answers to twins.
+
+    With it, every sample comes with a twin that is mirrored, at every other step reversed in time; the twin is a sample
+    like any other, and its answer, turned back, is to be the answer to the sample.
+    """
+    if recipe.consistency:
+        of_frames, of_answers = (MIRROR, REVERSE)[step % 2]
+        frames, truth = torch.cat([frames, frames.flip(of_frames)]), torch.cat([truth, truth.flip(of_answers)])
+    frames = frames.contiguous(memory_format=torch.channels_last_3d)
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=recipe.bf16):
+        answers = network(frames).float()
+    loss = F.l1_loss(answers, truth)
+    if recipe.consistency:
+        own, twins = answers.chunk(2)
+        loss = loss + recipe.consistency * F.l1_loss(own, twins.flip(of_answers))
+    return loss

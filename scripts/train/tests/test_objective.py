@@ -1,0 +1,57 @@
+"""What a step makes small, with networks whose answer is plain to see."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from objective import objective
+from recipe import Recipe
+
+FRAMES = torch.rand(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Weighted(nn.Module):
+    """Three answers for each sample: its middle frames, weighted by instant and column."""
+
+    def __init__(self, instants: list[float], columns: Tensor) -> None:
+        super().__init__()
+        self.instants, self.columns = torch.tensor(instants)[:, None, None, None], columns
+
+    def forward(self, frames: Tensor) -> Tensor:
+        before, after = frames[:, None, :, 1], frames[:, None, :, 2]
+        return (before * (1 - self.instants) + after * self.instants) * self.columns
+
+
+EVEN, BLEND = torch.ones(8), [0.25, 0.5, 0.75]
+
+
+def loss(network: nn.Module, consistency: float, step: int) -> float:
+    """With the answers of a blend for truth."""
+    return objective(
+        network, Recipe(bf16=False, consistency=consistency), step, FRAMES, Weighted(BLEND, EVEN)(FRAMES)
+    ).item()
+
+
+def test_loss_is_the_mean_error() -> None:
+    error = Weighted([0.25, 0.5, 0.75], EVEN)(FRAMES) - Weighted([0.5, 0.5, 0.5], EVEN)(FRAMES)
+    assert loss(Weighted([0.5, 0.5, 0.5], EVEN), 0.0, 0) == pytest.approx(error.abs().mean().item())
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_network_that_answers_twins_alike_pays_for_its_error_alone(step: int) -> None:
+    network = Weighted([0.5, 0.5, 0.5], EVEN)
+    assert loss(network, 3.0, step) == pytest.approx(loss(network, 0.0, step))
+
+
+@pytest.mark.parametrize(
+    ("network", "step"),
+    [(Weighted(BLEND, torch.linspace(0.9, 1, 8)), 0), (Weighted([0.2, 0.5, 0.75], EVEN), 1)],
+    ids=["left from right at even steps", "past from future at odd steps"],
+)
+def test_network_that_tells_twins_apart_pays_for_the_difference(network: nn.Module, step: int) -> None:
+    one, two, three = (loss(network, weight, step) for weight in (1e-9, 1.0, 2.0))
+    assert two > 1.2 * one
+    assert three - two == pytest.approx(two - one, rel=1e-3)
+    assert loss(network, 1.0, 1 - step) == pytest.approx(loss(network, 1e-9, 1 - step), rel=1e-3)
