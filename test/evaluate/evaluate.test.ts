@@ -155,12 +155,12 @@ test('a centre crop takes the middle; a side that is too short stays', () => {
   );
 });
 
-test('halving averages blocks of four and rounds half to even', () => {
+test('halving averages blocks of four and rounds half upwards, as OpenCV does', () => {
   const values = [0, 1, 10, 20, 1, 0, 30, 42];
   const data = Uint8Array.from(values.flatMap((value) => [value, value, value]));
   const half = prepare({ data, width: 4, height: 2 }, { kind: 'halve' });
   assert.equal([half.width, half.height], [2, 1]);
-  assert.equal([...half.data], [0, 0, 0, 26, 26, 26]);
+  assert.equal([...half.data], [1, 1, 1, 26, 26, 26]);
   assert.throws(() => prepare({ data, width: 8, height: 1 }, { kind: 'halve' }), /even sides/);
 });
 

@@ -52,11 +52,11 @@ export async function writeDataSets(folder: string): Promise<void> {
   await clip((n) => `davis/bear/${pad(n, 5)}.png`, 9, 10, 24, 485);
   await clip((n) => `gopro/test/GOPR0384/${pad(n + 1, 6)}.png`, 33, 0, 519, 16);
   await clip((n) => `adobe240/IMG_0037/${pad(n + 1, 4)}.png`, 25, 30, 32, 24);
-  await clip((n) => `snu/test/GOPRO_test/A/${pad(n + 1, 6)}.png`, 40, 0, 40, 32);
+  await clip((n) => `snu/test/GOPRO_test/A/${pad(n + 1, 6)}.png`, 49, 0, 40, 32);
   for (const [level, offset, middles] of [
     ['easy', 1, [2, 9]],
     ['medium', 2, [7]],
-    ['hard', 4, [12]],
+    ['hard', 4, [12, 20]],
     ['extreme', 8, [9, 25]],
   ] as const) {
     const file = (n: number) => `data/SNU-FILM/test/GOPRO_test/A/${pad(n, 6)}.png`;
@@ -70,7 +70,7 @@ export async function writeDataSets(folder: string): Promise<void> {
   await write('middlebury/other-gt-interp/Venus/frame10i11.png', 31, 42, 30);
   await clip((n) => `xiph-2k/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 64, 48);
   await clip((n) => `xiph-4k/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 2054, 8);
-  await clip((n) => `xiph-4k-full/Crosswalk/${pad(n + 1, 3)}.png`, 100, 0, 60, 34);
+  await clip((n) => `xiph-4k-full/Crosswalk-${pad(n + 1, 3)}.png`, 100, 0, 60, 34);
   await clip((n) => `x4k/test/Type1/TEST01_003_f0433/${pad(n, 4)}.png`, 33, 5, 48, 32);
 }
 

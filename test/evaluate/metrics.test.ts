@@ -35,6 +35,12 @@ test('flat-window SSIM agrees with scikit-image to 1e-5', () => {
   for (const { a, b, skimage_ssim_u8: expected } of pairs) near(ssim(a, b, 'uniform7'), expected, 1e-5, 'uniform7');
 });
 
+test('SSIM of luma takes the range of the first picture, as the code of XVFI does', () => {
+  const [{ a, b }] = pairs as [(typeof pairs)[number]];
+  assert.is(ssim(a, a, 'uniform7-luma'), 1);
+  assert.is.not(ssim(a, b, 'uniform7-luma'), ssim(b, a, 'uniform7-luma'));
+});
+
 const grey = (value: number, floats = false): Picture => {
   const data = floats ? new Float32Array(8 * 8 * 3) : new Uint8Array(8 * 8 * 3);
   return { data: data.fill(value), width: 8, height: 8 };
@@ -44,6 +50,7 @@ test('floats are measured as they are; bytes as 255ths', () => {
   near(psnr(grey(0.5, true), grey(0.6, true)), -10 * Math.log10(0.01 + 1e-8), 1e-4, 'floats');
   near(psnr(grey(1.2, true), grey(255)), -10 * Math.log10(0.04 + 1e-8), 1e-4, 'unclamped');
   assert.is(psnr(grey(1.2, true), grey(255), 'rounded'), Number.POSITIVE_INFINITY);
+  assert.is(psnr(grey(1.2, true), grey(255), 'rounded80'), 80);
 });
 
 test('luma PSNR weighs the channels by BT.601', () => {

@@ -92,8 +92,28 @@ test('SNU-FILM: neighbours by level, outer frames from the clip where it has the
   assert.equal(list[1]!.inputs, [0, 0, 4, 8].map(name));
 });
 
+test('SNU-FILM as FLAVR takes it: only windows whose four frames the clip has', async () => {
+  const name = (i: number) => `test/YouTube_test/0001/${String(i).padStart(5, '0')}.png`;
+  touch(...numbered(13, name));
+  writeFileSync(
+    join(folder, 'test-medium.txt'),
+    [4, 6, 8].map((i) => `${name(i - 2)} ${name(i)} ${name(i + 2)}\n`).join(''),
+  );
+  const list = await samples('snu-film-flavr-medium');
+  assert.equal(
+    list.map(({ inputs }) => inputs),
+    [[0, 4, 8, 12].map(name)],
+  );
+});
+
+test('SNU-FILM: a list whose files are not as far apart as its level says is refused', async () => {
+  touch(...numbered(9, (i) => `test/A/${i}.png`));
+  writeFileSync(join(folder, 'test-hard.txt'), 'test/A/2.png test/A/4.png test/A/6.png\n');
+  await refuses('snu-film-hard', /4 frames apart/);
+});
+
 test('a list cannot name files outside the data set', async () => {
-  writeFileSync(join(folder, 'test-easy.txt'), 'a test/../../etc/passwd b\n');
+  writeFileSync(join(folder, 'test-easy.txt'), 'test/a test/../../etc/passwd test/b\n');
   await refuses('snu-film-easy', /list/);
   writeFileSync(join(folder, 'sep_testlist.txt'), '../../etc\n');
   await refuses('vimeo-septuplet', /list/);
@@ -123,6 +143,16 @@ test('Xiph: the even frames 2 to 98 of the first 100, each from its neighbours',
   );
 });
 
+test('Xiph: clips may lie side by side in one folder, as their authors keep them', async () => {
+  for (const clip of ['Crosswalk', 'FoodMarket2']) {
+    touch(...numbered(100, (i) => `${clip}-${String(i + 1).padStart(3, '0')}.png`));
+  }
+  const list = await samples('xiph-4k');
+  assert.equal([...new Set(list.map(({ sequence }) => sequence))], ['Crosswalk', 'FoodMarket2']);
+  assert.is(list.length, 98);
+  assert.equal(list[49]!.targets, ['FoodMarket2-002.png']);
+});
+
 test('X4K1000FPS: frames 0 and 32 give 4, 8 … 28', async () => {
   touch(...numbered(33, (i) => `test/Type1/TEST01/${String(i).padStart(4, '0')}.png`));
   const [sample] = await samples('x4k1000fps', 8);
@@ -145,7 +175,18 @@ async function refuses(name: string, words: RegExp) {
 test('a wrong folder says what was expected and what was found', async () => {
   for (const { name } of PROTOCOLS.values()) await refuses(name, /expected .+; found .+\./);
   touch('test/A/1.png');
-  await refuses('x4k1000fps', /0000\.png.*no folders/);
+  await refuses('x4k1000fps', /test.A: expected .*0000\.png.*; found 1\.png\./);
+  await refuses('ucf101', /found no framet\.png in any folder/);
+  await refuses('davis', /test: expected .*; found A\./);
+  await refuses('gopro', /clips of at least 7 frames .*; found at most 1 in one\./);
+  await refuses('vimeo-septuplet', /expected sep_testlist\.txt .*; found test\./);
+});
+
+test('hidden files are no frames and hidden folders no clips', async () => {
+  touch(...numbered(7, (i) => `bear/${i}.png`), 'bear/._0.png', '.cache/a.txt', '.DS_Store');
+  const list = await samples('davis');
+  assert.is(list.length, 1);
+  assert.equal(list[0]!.targets, ['bear/3.png']);
 });
 
 test.run();

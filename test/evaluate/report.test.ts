@@ -111,7 +111,7 @@ test('a factor that a method cannot do is refused before anything is measured', 
 test('an unknown set is refused with the list of names', async () => {
   const error = await evaluateMethods({ dataset: 'kinetics', data: '.', methods: [blend] }).catch((e) => e);
   assert.is(error.code, 'BAD_ARGUMENT');
-  assert.match(error.message, /video, snu-film, vimeo-septuplet/);
+  assert.match(error.message, /video, snu-film, snu-film-flavr, vimeo-septuplet/);
 });
 
 test('a name of several sets cannot be opened as one', async () => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
-import { DATA_SETS } from '../evaluate/data-set.js';
+import { DATA_SETS, METRICS_NAMES } from '../evaluate/data-set.js';
 import { blend, type Method, nearest } from '../evaluate/methods.js';
 import { minterpolate } from '../evaluate/minterpolate.js';
 import { modelMethod } from '../evaluate/model-method.js';
@@ -48,8 +48,8 @@ const OPTIONS = {
   k: { type: 'string', short: 'k', value: 'N', help: "the factor (default: the protocol's own; 2 for a video)" },
   metrics: {
     type: 'string',
-    value: 'flavr|rounded|y',
-    help: "the official code's figures, those of 8-bit values, or of luma (default: the protocol's own)",
+    value: METRICS_NAMES.join('|'),
+    help: "figures as FLAVR or CAIN take them, of 8-bit values, or of luma (default: the protocol's own)",
   },
   limit: { type: 'string', value: 'N', help: 'at most N samples of each set, evenly spread (of a video: the first)' },
   resume: { type: 'string', value: 'FILE', help: 'keep scores in this file as they are reached, and go on from it' },
@@ -78,7 +78,7 @@ async function run(context: Context): Promise<Report> {
   const asked = {
     factor: integerOption('--k', options.k, 2, 64),
     limit: integerOption('--limit', options.limit, 1, 10_000_000),
-    metrics: choiceOption('--metrics', options.metrics, ['flavr', 'rounded', 'y']),
+    metrics: choiceOption('--metrics', options.metrics, METRICS_NAMES),
   };
   // Found out now, not after hours.
   if (options.html) await importPeer('sharp');

@@ -29,14 +29,17 @@ export interface DataSet {
   samples(): AsyncIterable<LazySample>;
 }
 
-/** Which figures are taken: those of the official code, of 8-bit values, or of 8-bit luma. */
-export type Metrics = 'flavr' | 'rounded' | 'y';
+/** Which figures are taken: those of the official code, of CAIN's, of 8-bit values, or of 8-bit luma. */
+export type Metrics = keyof typeof METRICS;
 
-const METRICS: Readonly<Record<Metrics, Pick<Measurement, 'psnr' | 'ssim'>>> = {
+const METRICS = {
   flavr: { psnr: 'flavr', ssim: 'matlab3d' },
+  cain: { psnr: 'rounded80', ssim: 'matlab3d-rounded' },
   rounded: { psnr: 'rounded', ssim: 'uniform7' },
   y: { psnr: 'y', ssim: 'gaussian2d' },
-};
+} as const satisfies Record<string, Pick<Measurement, 'psnr' | 'ssim'>>;
+
+export const METRICS_NAMES = Object.keys(METRICS) as Metrics[];
 
 export interface DataSetOptions {
   /** 2C: the most that any of the methods looks at. */
@@ -54,9 +57,12 @@ export interface DataSetOptions {
 export const VIDEO_SET = 'video';
 
 /** Several sets under one name. */
-const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['snu-film', [...PROTOCOLS.keys()].filter((name) => name.startsWith('snu-film-'))],
-]);
+const GROUPS: ReadonlyMap<string, readonly string[]> = new Map(
+  ['snu-film', 'snu-film-flavr'].map((group) => [
+    group,
+    [...PROTOCOLS.keys()].filter((name) => name.replace(/-[a-z]+$/, '') === group),
+  ]),
+);
 
 /** Every name that `dataSetNames` knows. */
 export const DATA_SETS: readonly string[] = [VIDEO_SET, ...GROUPS.keys(), ...PROTOCOLS.keys()];

@@ -29,6 +29,18 @@ export function toBytes({ data }: Picture): Uint8Array {
   return new Uint8Array(out.buffer);
 }
 
+/** The picture as 8 bits hold it. */
+export const rounded = (picture: Picture): Picture => ({ ...picture, data: toBytes(picture) });
+
+/** Luma by ITU-R BT.601 (16 for black, 235 for white), not rounded. */
+export function exactLuma(rgb: Uint8Array): Float64Array {
+  const out = new Float64Array(rgb.length / 3);
+  for (let i = 0, at = 0; i < out.length; i++, at += 3) {
+    out[i] = 16 + (65.481 * rgb[at]! + 128.553 * rgb[at + 1]! + 24.966 * rgb[at + 2]!) / 255;
+  }
+  return out;
+}
+
 /** @throws FlavrError `BAD_ARGUMENT` unless both pictures have one size and as many values as it says. */
 export function checkPair(a: Picture, b: Picture): void {
   for (const { data, width, height } of [a, b]) {

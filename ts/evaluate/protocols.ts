@@ -1,10 +1,11 @@
 import { basename, dirname, join } from 'node:path';
-import { exists, folders, images, inside, invalidDataset, lines } from './listing.js';
-import type { Protocol, Sample } from './protocol.js';
-import { everyGap, place, wholeWindows } from './sampling.js';
+import { clipsIn, exists, folders, images, inside, invalidDataset, lines, mixedClips } from './listing.js';
+import type { Protocol, Sample, SampleOptions } from './protocol.js';
+import { everyGap, type Placement, place, wholeWindows } from './sampling.js';
 
 const FLAVR = { psnr: 'flavr', ssim: 'matlab3d' } as const;
 const ROUNDED = { psnr: 'rounded', ssim: 'uniform7' } as const;
+const CAIN = { psnr: 'rounded80', ssim: 'matlab3d-rounded' } as const;
 
 const vimeoSeptuplet: Protocol = {
   name: 'vimeo-septuplet',
@@ -16,7 +17,7 @@ const vimeoSeptuplet: Protocol = {
   source: 'Xue et al., "Video Enhancement with Task-Oriented Flow"; inputs im1, im3, im5, im7, target im4 as in FLAVR',
   layout: 'sep_testlist.txt and sequences/00001/0266/im1.png … im7.png',
   async samples(folder, options) {
-    const clips = await lines(join(folder, 'sep_testlist.txt'), this.layout);
+    const clips = await lines(folder, 'sep_testlist.txt', this.layout);
     return clips.map((clip) => {
       const home = inside(join(folder, 'sequences'), clip.trim());
       const frames = Array.from({ length: 7 }, (_, i) => join(home, `im${i + 1}.png`));
@@ -34,7 +35,11 @@ const ucf101: Protocol = {
   source: 'Xu et al., "Quadratic Video Interpolation"; crop as in FLAVR',
   layout: 'one folder per sample with frame0.png, frame1.png, framet.png, frame2.png, frame3.png',
   async samples(folder, { inputs }) {
-    return (await folders(folder, this.layout)).map((home) => {
+    const homes = await folders(folder, this.layout);
+    // One without its true frame is a bad sample; all of them are another data set.
+    const whole = await Promise.all(homes.map((home) => exists(join(home, 'framet.png'))));
+    if (!whole.includes(true)) throw invalidDataset(folder, this.layout, 'no framet.png in any folder of it');
+    return homes.map((home) => {
       const frames = [0, 1, 2, 3].map((i) => join(home, `frame${i}.png`));
       return aroundGap(basename(home), frames, 1, join(home, 'framet.png'), inputs);
     });
@@ -51,8 +56,7 @@ const davis: Protocol = {
   source: 'Perazzi et al., DAVIS at 480p; frames t, t+2, t+4, t+6 give t+3, every second t, as in FLAVR',
   layout: 'one folder of frames per sequence (JPEGImages/480p)',
   async samples(folder, options) {
-    const windows = { stride: 2, step: 2, ...options };
-    return eachClip(await folders(folder, this.layout), (clip) => wholeWindows({ ...windows, ...clip }));
+    return windowsOf(folder, this.layout, { stride: 2, step: 2, ...options });
   },
 };
 
@@ -66,8 +70,7 @@ const gopro: Protocol = {
   layout: 'test/GOPR0384_11_00/000001.png …: one folder of frames per sequence',
   async samples(folder, options) {
     const home = (await exists(join(folder, 'test'))) ? join(folder, 'test') : folder;
-    const windows = { stride: options.factor, step: options.factor, ...options };
-    return eachClip(await folders(home, this.layout), (clip) => wholeWindows({ ...windows, ...clip }));
+    return windowsOf(home, this.layout, { stride: options.factor, step: options.factor, ...options });
   },
 };
 
@@ -80,40 +83,78 @@ const adobe240: Protocol = {
   layout: 'one folder of frames per sequence (240 frames per second)',
 };
 
+const adobe240Crop: Protocol = {
+  ...adobe240,
+  name: 'adobe240-512',
+  title: 'Adobe240, cropped',
+  preparation: { kind: 'centre-crop', width: 512, height: 512 },
+  source: `${adobe240.source.replace('full frames', "the crop of FLAVR's loader and of IFRNet")}`,
+};
+
 // The offset of the two middle inputs from the target, by level.
 const SNU_LEVELS = { easy: 1, medium: 2, hard: 4, extreme: 8 } as const;
+const LEVELS = Object.keys(SNU_LEVELS) as SnuLevel[];
 
-function snuFilm(level: keyof typeof SNU_LEVELS): Protocol {
+type SnuLevel = keyof typeof SNU_LEVELS;
+
+function snuFilm(level: SnuLevel): Protocol {
   const offset = SNU_LEVELS[level];
   return {
     name: `snu-film-${level}`,
     title: `SNU-FILM ${level}, 2x`,
     factors: [2],
     preparation: { kind: 'none' },
-    ...FLAVR,
+    ...CAIN,
     publishedCount: 310,
-    source: 'Choi et al., "Channel Attention Is All You Need for Video Frame Interpolation" (CAIN)',
+    source: 'Choi et al., "Channel Attention Is All You Need for Video Frame Interpolation" (CAIN), figures as there',
     layout: `test-${level}.txt and test/…/*.png`,
     twoFrame: true,
     async samples(folder, options) {
-      const triplets = await lines(join(folder, `test-${level}.txt`), this.layout);
+      const triplets = await lines(folder, `test-${level}.txt`, this.layout);
       const clips = new Map<string, string[]>();
       const samples: Sample[] = [];
       for (const triplet of triplets) {
         // The lists name files under the folder that their authors kept them in; what follows `test/` is ours.
-        const middle = triplet.split(/\s+/)[1]?.replace(/^.*?(?=test\/)/, '');
-        if (!middle) throw invalidDataset(folder, `three files per line in test-${level}.txt`, `"${triplet}"`);
-        const target = inside(folder, middle);
+        const names = triplet
+          .trim()
+          .split(/\s+/)
+          .map((name) => name.replace(/^.*?(?=test\/)/, ''));
+        if (names.length !== 3)
+          throw invalidDataset(folder, `three files per line in test-${level}.txt`, `"${triplet}"`);
+        const [middle, target] = [names[1]!, inside(folder, names[1]!)];
         const home = dirname(target);
         if (!clips.has(home)) clips.set(home, await images(home, this.layout));
         const frames = clips.get(home)!;
         const at = frames.indexOf(target);
-        if (at < offset || at + offset >= frames.length) {
-          throw invalidDataset(home, `${basename(target)} and its neighbours ${offset} frames away`, 'not all of them');
+        if (names.some((name, i) => at < 0 || frames[at + (i - 1) * offset] !== inside(folder, name))) {
+          throw invalidDataset(
+            home,
+            `the three files, ${offset} frames apart, of the line "${triplet}"`,
+            'not all of them',
+          );
         }
         const placement = { sequence: basename(home), frames, before: at - offset, stride: 2 * offset, ...options };
         samples.push({ ...place(placement), id: middle });
       }
+      return samples;
+    },
+  };
+}
+
+/** Of the same lists, what FLAVR's loader takes: the windows all of whose frames the clip has, cropped. */
+function snuFilmOfFlavr(level: SnuLevel): Protocol {
+  const whole = snuFilm(level);
+  const { publishedCount: _all, twoFrame: _two, ...rest } = whole;
+  return {
+    ...rest,
+    name: `snu-film-flavr-${level}`,
+    title: `SNU-FILM ${level} as FLAVR takes it, 2x`,
+    preparation: { kind: 'centre-crop', width: 720, height: 720 },
+    ...FLAVR,
+    source: 'the lists of CAIN; only windows of four frames that the clip has, as in the loader of FLAVR',
+    async samples(folder, options) {
+      const samples = (await whole.samples(folder, options)).filter(({ repeated }) => repeated === 0);
+      if (samples.length === 0) throw invalidDataset(folder, 'windows whose frames the clips have', 'none');
       return samples;
     },
   };
@@ -158,11 +199,13 @@ function xiph(name: string, title: string, preparation: Protocol['preparation'])
     publishedCount: 392,
     source:
       'Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation": 8 clips, frames 2, 4 … 98 of the first 100',
-    layout: 'one folder of at least 100 frames (4096x2160) per clip',
+    layout: 'one folder of at least 99 frames (4096x2160) per clip, or BoxingPractice-001.png …, Crosswalk-001.png …',
     twoFrame: true,
     async samples(folder, options) {
-      return eachClip(await folders(folder, this.layout), ({ sequence, frames }) => {
-        if (frames.length < 99) throw invalidDataset(join(folder, sequence), this.layout, `${frames.length} frames`);
+      const homes = await folders(folder, this.layout).catch(() => undefined);
+      const clips = homes ? await clipsIn(homes, this.layout) : await mixedClips(folder, this.layout);
+      return clips.flatMap(({ sequence, frames }) => {
+        if (frames.length < 99) throw invalidDataset(folder, this.layout, `${frames.length} frames of ${sequence}`);
         return everyGap({ sequence, frames: frames.slice(0, 100), stride: 2, ...options });
       });
     },
@@ -174,7 +217,8 @@ const x4k: Protocol = {
   title: 'X4K1000FPS test, 8x',
   factors: [8],
   preparation: { kind: 'none' },
-  ...ROUNDED,
+  psnr: 'rounded',
+  ssim: 'uniform7-luma',
   publishedCount: 15,
   source: 'Sim et al., "XVFI: eXtreme Video Frame Interpolation": frames 0 and 32 give 4, 8 … 28',
   layout: 'test/Type1/TEST01_003_f0433/0000.png … 0032.png',
@@ -183,9 +227,9 @@ const x4k: Protocol = {
     const home = (await exists(join(folder, 'test'))) ? join(folder, 'test') : folder;
     const clips: string[] = [];
     for (const type of await folders(home, this.layout)) clips.push(...(await folders(type, this.layout)));
-    return eachClip(clips, ({ sequence, frames }) => {
-      if (frames.length < 33) throw invalidDataset(sequence, this.layout, `${frames.length} frames`);
-      return [place({ sequence, frames: frames.slice(0, 33), before: 0, stride: 32, ...options })];
+    return (await clipsIn(clips, this.layout)).map(({ sequence, frames }) => {
+      if (frames.length < 33) throw invalidDataset(dirname(frames[0]!), this.layout, `${frames.length} frames`);
+      return place({ sequence, frames: frames.slice(0, 33), before: 0, stride: 32, ...options });
     });
   },
 };
@@ -198,10 +242,9 @@ export const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map(
     davis,
     gopro,
     adobe240,
-    snuFilm('easy'),
-    snuFilm('medium'),
-    snuFilm('hard'),
-    snuFilm('extreme'),
+    adobe240Crop,
+    ...LEVELS.map(snuFilm),
+    ...LEVELS.map(snuFilmOfFlavr),
     middlebury,
     xiph('xiph-2k', 'Xiph at 2K, 2x', { kind: 'halve' }),
     xiph('xiph-4k', 'Xiph "4K" (centre crop of 2048x1080), 2x', { kind: 'centre-crop', width: 2048, height: 1080 }),
@@ -217,13 +260,16 @@ function aroundGap(sequence: string, frames: string[], before: number, target: s
   return { id: sequence, sequence, inputs: taken, targets: [target], repeated };
 }
 
-async function eachClip(
-  homes: readonly string[],
-  make: (clip: { sequence: string; frames: string[] }) => Sample[],
+/** The whole windows of each clip in a folder; clips that are too short give none. */
+async function windowsOf(
+  folder: string,
+  layout: string,
+  windows: SampleOptions & Pick<Placement, 'stride'> & { readonly step: number },
 ): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  for (const home of homes) {
-    samples.push(...make({ sequence: basename(home), frames: await images(home, 'frames of a clip') }));
-  }
-  return samples;
+  const clips = await clipsIn(await folders(folder, layout), layout);
+  const samples = clips.flatMap((clip) => wholeWindows({ ...windows, ...clip }));
+  if (samples.length > 0) return samples;
+  const needed = (windows.inputs - 1) * windows.stride + 1;
+  const longest = Math.max(...clips.map(({ frames }) => frames.length));
+  throw invalidDataset(folder, `clips of at least ${needed} frames (${layout})`, `at most ${longest} in one`);
 }

@@ -1,13 +1,14 @@
-import { checkPair, type Picture, toBytes } from './picture.js';
+import { checkPair, exactLuma, type Picture, rounded, toBytes } from './picture.js';
 
 /**
  * How PSNR is taken; papers differ, so a number without its variant says little.
  * - `flavr`: as the official FLAVR code: -10 log10(mse + 1e-8) over all values in [0,1] units, neither clamped nor rounded;
  *   80 dB at most.
  * - `rounded`: over 8-bit values; infinite for equal pictures.
+ * - `rounded80`: over 8-bit values, as CAIN's code has it: 80 dB at most.
  * - `y`: over the 8-bit luma of BT.601 (16 to 235), as papers on compressed video do.
  */
-export type PsnrVariant = 'flavr' | 'rounded' | 'y';
+export type PsnrVariant = 'flavr' | 'rounded' | 'rounded80' | 'y';
 
 /**
  * Peak signal-to-noise ratio of two pictures of one size, in dB.
@@ -16,6 +17,7 @@ export type PsnrVariant = 'flavr' | 'rounded' | 'y';
 export function psnr(a: Picture, b: Picture, variant: PsnrVariant = 'flavr'): number {
   checkPair(a, b);
   if (variant === 'flavr') return -10 * Math.log10(meanSquare(a, b) + 1e-8);
+  if (variant === 'rounded80') return psnr(rounded(a), rounded(b), 'flavr');
   const [x, y] = variant === 'y' ? [luma(toBytes(a)), luma(toBytes(b))] : [toBytes(a), toBytes(b)];
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (x[i]! - y[i]!) ** 2;
@@ -30,14 +32,7 @@ function meanSquare(a: Picture, b: Picture): number {
   return sum / a.data.length;
 }
 
-// ITU-R BT.601: 16 for black, 235 for white.
-function luma(rgb: Uint8Array): Float64Array {
-  const out = new Float64Array(rgb.length / 3);
-  for (let i = 0, at = 0; i < out.length; i++, at += 3) {
-    out[i] = Math.round(16 + (65.481 * rgb[at]! + 128.553 * rgb[at + 1]! + 24.966 * rgb[at + 2]!) / 255);
-  }
-  return out;
-}
+const luma = (rgb: Uint8Array): Float64Array => exactLuma(rgb).map(Math.round);
 
 /** Interpolation error as Middlebury reports it: the mean absolute difference of 8-bit values. */
 export function interpolationError(a: Picture, b: Picture): number {

@@ -1,6 +1,7 @@
 import { asFlavrError, FlavrError } from '../errors.js';
 import { importPeer } from '../peers.js';
 import { MAX_PIXELS } from '../video/raw-video.js';
+import { exists } from './listing.js';
 import type { BytePicture } from './prepare.js';
 
 /**
@@ -19,6 +20,7 @@ export async function readImage(path: string): Promise<BytePicture> {
     if (info.channels !== 3) throw new FlavrError('DATASET_INVALID', `${path} has ${info.channels} channels, not 3.`);
     return { data: new Uint8Array(data), width: info.width, height: info.height };
   } catch (error) {
+    if (!(await exists(path))) throw new FlavrError('DATASET_INVALID', `${path} is missing.`, { cause: error });
     throw asFlavrError(error, 'DATASET_INVALID', `${path} cannot be decoded`);
   }
 }

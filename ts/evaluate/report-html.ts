@@ -6,6 +6,7 @@ import {
   comparisonTable,
   decibels,
   describeSet,
+  failures,
   instantTable,
   methodTable,
   publishedTable,
@@ -35,7 +36,7 @@ function setSection(set: SetReport, worst: readonly WorstSample[]): string[] {
     heading(2, set.measurement.title),
     ...describeSet(set).map(paragraph),
     ...tables.filter((table): table is Table => table !== undefined).map(htmlTable),
-    ...failures(set.methods),
+    ...failureTable(set.methods),
     ...(set.factor > 2 ? [byInstant(set)] : []),
     bySequence(set),
     ...worst.flatMap((sample) => [
@@ -46,9 +47,9 @@ function setSection(set: SetReport, worst: readonly WorstSample[]): string[] {
   ];
 }
 
-function failures(methods: readonly ReportedMethod[]): string[] {
-  const rows = methods.flatMap(({ method, failed }) => failed.map(({ id, message }) => [method, id, message]));
-  return rows.length > 0 ? [htmlTable([['method', 'sample not measured', 'why'], ...rows])] : [];
+function failureTable(methods: readonly ReportedMethod[]): string[] {
+  const rows = failures(methods).map(({ who, id, message }) => [id, who, message]);
+  return rows.length > 0 ? [htmlTable([['sample not measured', 'with', 'why'], ...rows])] : [];
 }
 
 const byInstant = ({ factor, methods, measurement }: SetReport): string =>
@@ -93,7 +94,7 @@ function difficulty(sets: readonly SetReport[]): string[] {
     lineChart({
       title: 'SNU-FILM: PSNR by difficulty',
       yLabel: `PSNR (${levels[0]!.measurement.psnr}), dB`,
-      xLabels: levels.map(({ measurement }) => measurement.name.slice(SNU.length)),
+      xLabels: levels.map(({ measurement }) => measurement.name.split('-').at(-1)!),
       series: levels[0]!.methods.map(({ method }, m) => ({
         name: method,
         values: levels.map(({ methods }) => methods[m]!.psnr),

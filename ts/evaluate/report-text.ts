@@ -7,12 +7,15 @@ import type { SsimVariant } from './ssim.js';
 const PSNR: Readonly<Record<PsnrVariant, string>> = {
   flavr: 'PSNR as FLAVR takes it (unrounded, at most 80 dB)',
   rounded: 'PSNR of 8-bit values',
+  rounded80: 'PSNR as CAIN takes it (of 8-bit values, at most 80 dB)',
   y: 'PSNR of 8-bit luma (BT.601)',
 };
 const SSIM: Readonly<Record<SsimVariant, string>> = {
   matlab3d: 'SSIM as FLAVR takes it (ssim_matlab, 3-D)',
+  'matlab3d-rounded': 'SSIM as CAIN takes it (ssim_matlab, 3-D, of 8-bit values)',
   gaussian2d: 'SSIM with a 2-D Gaussian',
   uniform7: "SSIM as scikit-image's default (8-bit, 7x7)",
+  'uniform7-luma': 'SSIM as XVFI takes it (luma, 7x7)',
 };
 
 /** A figure, or what stands for one that there is not. */
@@ -24,17 +27,19 @@ export function describeSet(set: SetReport): string[] {
   const { measurement, factor, inputs, samples, publishedCount, repeatedSamples } = set;
   const count = publishedCount === undefined ? '' : ` (published figures: ${publishedCount})`;
   const lines = [
-    `k = ${factor}, windows of ${inputs} frames, ${samples} samples${count}; ${preparation(set)}.`,
+    `k = ${factor}, windows of ${inputs} frames, ${counted(samples, 'sample')}${count}; ${preparation(set)}.`,
     `${PSNR[measurement.psnr]}; ${SSIM[measurement.ssim]}; mean over a sample's frames, then over samples.`,
     `Protocol: ${measurement.source}.`,
   ];
   if (repeatedSamples > 0) {
     lines.push(
-      `In ${repeatedSamples} of the ${samples} samples the clip has no frame for some place in the window; the nearest one is repeated there.`,
+      `In ${repeatedSamples} of the ${counted(samples, 'sample')} the clip has no frame for some place in the window; the nearest one is repeated there.`,
     );
   } else if (measurement.twoFrame) lines.push('All outer frames of the windows come from the clips.');
   return lines;
 }
+
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
 function preparation({ measurement: { preparation: how } }: SetReport): string {
   if (how.kind === 'centre-crop') return `centre crop of ${how.width}x${how.height}`;
@@ -88,14 +93,16 @@ const signed = (value: number, digits: number): string =>
 const interval = ({ low, high }: Difference, digits: number): string =>
   Number.isFinite(low) ? `${signed(low, digits)} to ${signed(high, digits)}` : 'too few samples';
 
-export function publishedTable({ published }: SetReport): Table | undefined {
+export function publishedTable({ measurement, published }: SetReport): Table | undefined {
   if (published.length === 0) return undefined;
+  const error = measurement.interpolationError === true;
   return [
-    ['published elsewhere', 'PSNR/dB', 'SSIM', 'source'],
-    ...published.map(({ method, psnr, ssim, source }) => [
+    ['published elsewhere', 'PSNR/dB', 'SSIM', ...(error ? ['IE'] : []), 'source'],
+    ...published.map(({ method, psnr, ssim, interpolationError, source }) => [
       method,
       psnr?.toFixed(2) ?? '',
-      ssim?.toFixed(3) ?? '',
+      ssim === undefined ? '' : String(ssim),
+      ...(error ? [interpolationError?.toFixed(2) ?? ''] : []),
       source,
     ]),
   ];
@@ -118,11 +125,29 @@ export function reportLines({ sets }: Report): string[] {
 const MOST_FAILURES = 5;
 
 function failureLines(methods: readonly ReportedMethod[]): string[] {
-  return methods.flatMap(({ method, failed }) => {
-    if (failed.length === 0) return [];
-    const shown = failed.slice(0, MOST_FAILURES).map(({ id, message }) => `  ${id}: ${message}`);
-    const more = failed.length > MOST_FAILURES ? [`  and ${failed.length - MOST_FAILURES} more`] : [];
-    return ['', `Not measured with ${method}:`, ...shown, ...more];
+  const groups = new Map<string, string[]>();
+  for (const { who, id, message } of failures(methods)) {
+    groups.set(who, [...(groups.get(who) ?? []), `  ${id}: ${message}`]);
+  }
+  return [...groups].flatMap(([who, lines]) => {
+    const more = lines.length > MOST_FAILURES ? [`  and ${lines.length - MOST_FAILURES} more`] : [];
+    return ['', `Not measured with ${who}:`, ...lines.slice(0, MOST_FAILURES), ...more];
+  });
+}
+
+/** What could not be measured, and with which methods: a sample that cannot be read fails all of them alike. */
+export function failures(methods: readonly ReportedMethod[]): { who: string; id: string; message: string }[] {
+  const found = new Map<string, { id: string; message: string; names: string[] }>();
+  for (const { method, failed } of methods) {
+    for (const { id, message } of failed) {
+      const key = `${id}\n${message}`;
+      const entry = found.get(key) ?? { id, message, names: [] };
+      found.set(key, { ...entry, names: [...entry.names, method] });
+    }
+  }
+  return [...found.values()].map(({ id, message, names }) => {
+    const all = names.length > 1 && names.length === methods.length;
+    return { who: all ? 'any method' : names.join(', '), id, message };
   });
 }
 

@@ -1,13 +1,16 @@
-import { checkPair, type Picture, planes, toBytes } from './picture.js';
+import { checkPair, exactLuma, type Picture, planes, rounded, toBytes } from './picture.js';
 
 /**
  * How SSIM is taken; papers differ, so a number without its variant says little.
  * - `matlab3d`: as the official FLAVR code's `ssim_matlab`: a Gaussian of 11x11x11 and sigma 1.5 over channels, rows and
  *   columns, edges repeated, values clamped to [0,1].
- * - `gaussian2d`: the same in two dimensions, each channel by itself.
+ * - `matlab3d-rounded`: the same of 8-bit values, as CAIN's code has it.
+ * - `gaussian2d`: `matlab3d` in two dimensions, each channel by itself.
  * - `uniform7`: scikit-image's default on 8-bit values: a flat 7x7 window with sample covariance, edges left out.
+ * - `uniform7-luma`: the same of their luma (BT.601), as XVFI's code has it: the range is that of the first picture's values,
+ *   so the order of the two matters.
  */
-export type SsimVariant = 'matlab3d' | 'gaussian2d' | 'uniform7';
+export type SsimVariant = 'matlab3d' | 'matlab3d-rounded' | 'gaussian2d' | 'uniform7' | 'uniform7-luma';
 
 const RADIUS = 5;
 const GAUSSIAN = gaussian(RADIUS, 1.5);
@@ -25,6 +28,8 @@ interface Volume {
 export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'): number {
   checkPair(a, b);
   if (variant === 'uniform7') return uniformSsim(a, b);
+  if (variant === 'uniform7-luma') return lumaSsim(a, b);
+  if (variant === 'matlab3d-rounded') return ssim(rounded(a), rounded(b), 'matlab3d');
   const x = clamped(planes(a));
   const y = clamped(planes(b));
   const across = variant === 'matlab3d';
@@ -110,25 +115,41 @@ const BOX = 7;
 
 function uniformSsim(a: Picture, b: Picture): number {
   const [x, y] = [toBytes(a), toBytes(b)];
+  const channels = [0, 1, 2].map((channel) => planeSsim(x, y, a, 255, { channel, channels: 3 }));
+  return channels.reduce((sum, value) => sum + value, 0) / 3;
+}
+
+function lumaSsim(a: Picture, b: Picture): number {
+  const [x, y] = [exactLuma(toBytes(a)), exactLuma(toBytes(b))];
+  const [low, high] = x.reduce(([min, max], value) => [Math.min(min, value), Math.max(max, value)], [255, 0]);
+  return planeSsim(x, y, a, high - low, { channel: 0, channels: 1 });
+}
+
+type Plane = Uint8Array | Float64Array;
+
+/** Where one channel lies among interleaved ones. */
+interface Interleaved {
+  readonly channel: number;
+  readonly channels: number;
+}
+
+function planeSsim(x: Plane, y: Plane, size: Volume, peak: number, place: Interleaved): number {
   const unbias = BOX ** 2 / (BOX ** 2 - 1);
-  let total = 0;
-  for (let channel = 0; channel < 3; channel++) {
-    const means = (p: Uint8Array, q?: Uint8Array) => boxMeans(p, q, channel, a);
-    const [mx, my, xx, yy, xy] = [means(x), means(y), means(x, x), means(y, y), means(x, y)];
-    let sum = 0;
-    for (let i = 0; i < mx.length; i++) sum += similarity(mx[i]!, my[i]!, xx[i]!, yy[i]!, xy[i]!, 255, unbias);
-    total += sum / mx.length;
-  }
-  return total / 3;
+  const means = (p: Plane, q?: Plane) => boxMeans(p, q, place, size);
+  const [mx, my, xx, yy, xy] = [means(x), means(y), means(x, x), means(y, y), means(x, y)];
+  let sum = 0;
+  for (let i = 0; i < mx.length; i++) sum += similarity(mx[i]!, my[i]!, xx[i]!, yy[i]!, xy[i]!, peak, unbias);
+  return sum / mx.length;
 }
 
 /** Means of one channel of `p`, or of `p` times `q`, over every box that lies inside, through a summed-area table. */
-function boxMeans(p: Uint8Array, q: Uint8Array | undefined, channel: number, { width, height }: Volume): Float64Array {
+function boxMeans(p: Plane, q: Plane | undefined, { channel, channels }: Interleaved, size: Volume): Float64Array {
+  const { width, height } = size;
   const stride = width + 1;
   const table = new Float64Array(stride * (height + 1));
   for (let row = 0, at = channel; row < height; row++) {
     let line = 0;
-    for (let column = 1; column <= width; column++, at += 3) {
+    for (let column = 1; column <= width; column++, at += channels) {
       line += q ? p[at]! * q[at]! : p[at]!;
       table[(row + 1) * stride + column] = table[row * stride + column]! + line;
     }
