@@ -142,7 +142,36 @@ test('paired differences see through samples of unequal difficulty', () => {
   const { samples, psnr } = compareScores(a, b);
   assert.is(samples, 40);
   assert.ok(psnr.low > 0.5 && psnr.low < psnr.mean && psnr.mean < psnr.high && psnr.high < 0.52);
-  assert.equal(bootstrap([1, 2, 3]), bootstrap([1, 2, 3]));
+  assert.equal(bootstrap([[1], [2], [3]]), bootstrap([[1], [2], [3]]));
+});
+
+test('many samples of few sequences tell less than as many of many sequences', () => {
+  const score = (id: string, sequence: string, psnr: number) => ({
+    id,
+    sequence,
+    repeated: 0,
+    psnr: [psnr],
+    ssim: [1],
+  });
+  const difference = (i: number) => (i % 8) - 3.5;
+  const compared = (sequence: (i: number) => string) => {
+    const of = (psnr: (i: number) => number) =>
+      summarize(
+        'm',
+        Array.from({ length: 160 }, (_, i) => score(`${i}`, sequence(i), psnr(i))),
+        [],
+      );
+    return compareScores(
+      of((i) => 30 + difference(i)),
+      of(() => 30),
+    );
+  };
+  const width = ({ psnr }: ReturnType<typeof compared>) => psnr.high - psnr.low;
+  const [few, many, one] = [compared((i) => `clip ${i % 8}`), compared((i) => `clip ${i}`), compared(() => 'clip')];
+  assert.equal([few.sequences, many.sequences, one.sequences], [8, 160, 1]);
+  // The samples of a clip are alike here, so that 160 of 8 clips are worth 8.
+  assert.ok(width(few) > 3 * width(many), `${width(few)}, ${width(many)}`);
+  assert.is(width(one), width(many));
 });
 
 test('a centre crop takes the middle; a side that is too short stays', () => {

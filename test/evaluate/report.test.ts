@@ -66,6 +66,7 @@ function snuReport(): Report {
       ssimByIndex: [0.9],
       exact: 0,
       output: 'unrounded',
+      identity: method,
     })),
     comparisons: [],
     published: [{ method: 'Other & Co', psnr: 30.5, source: 'a table' }],

@@ -109,6 +109,11 @@ async function run(context: Context): Promise<Report> {
     if (html) await write(html, reportHtml(report, await worstSamples(report, job, WORST)));
     for (const text of reportLines(report)) context.print(text);
     return report;
+  } catch (error) {
+    if (signal.aborted && options.resume) {
+      context.note(`flavr: the scores so far are in ${options.resume}; the same command goes on from them.`);
+    }
+    throw error;
   } finally {
     line.clear();
     await Promise.all([...methods.map((method) => method.close()), ...outputs.map((file) => file.discard())]);

@@ -89,7 +89,7 @@ function reportFailure(error: unknown, json: boolean, streams: Streams, signal: 
 }
 
 function describeFailure(error: unknown, signal: AbortSignal): { code: string; message: string } {
-  if (signal.aborted) return { code: 'ABORTED', message: 'interrupted; nothing was left behind' };
+  if (signal.aborted) return { code: 'ABORTED', message: 'interrupted; no unfinished output was left behind' };
   if (error instanceof FlavrError) return { code: error.code, message: error.message };
   return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }

@@ -6,20 +6,23 @@ export interface Comparison {
   readonly against: string;
   /** Those with a finite PSNR in both. */
   readonly samples: number;
+  /** Those that the samples come from. */
+  readonly sequences: number;
   readonly psnr: Difference;
   readonly ssim: Difference;
 }
 
 export interface Difference {
   readonly mean: number;
-  /** 95 % confidence interval of the mean, by bootstrap over samples. */
+  /** 95 % confidence interval of the mean, by bootstrap over sequences; over samples where all are of one. */
   readonly low: number;
   readonly high: number;
 }
 
 /**
  * `method` minus `against`, sample by sample: far sharper than the difference of two means, because hard samples are hard
- * for both. Samples with an infinite figure in either are left out.
+ * for both. Samples with an infinite figure in either are left out. Those of one sequence resemble each other, so that whole
+ * sequences are resampled: as many samples of few clips tell less than those of many.
  */
 export function compareScores(method: MethodScore, against: MethodScore): Comparison {
   const other = new Map(against.samples.map((sample) => [sample.id, sample]));
@@ -27,13 +30,23 @@ export function compareScores(method: MethodScore, against: MethodScore): Compar
     const match = other.get(sample.id);
     return match ? [[sample, match] as const] : [];
   });
-  const differences = (of: (sample: SampleScore) => readonly number[]) =>
-    pairs.map(([a, b]) => average(of(a)) - average(of(b))).filter(Number.isFinite);
+  const differences = (of: (sample: SampleScore) => readonly number[]) => {
+    const groups = new Map<string, number[]>();
+    for (const [a, b] of pairs) {
+      const difference = average(of(a)) - average(of(b));
+      if (!Number.isFinite(difference)) continue;
+      const group = groups.get(a.sequence);
+      if (group) group.push(difference);
+      else groups.set(a.sequence, [difference]);
+    }
+    return [...groups.values()];
+  };
   const decibels = differences(({ psnr }) => psnr);
   return {
     method: method.method,
     against: against.method,
-    samples: decibels.length,
+    samples: decibels.flat().length,
+    sequences: decibels.length,
     psnr: bootstrap(decibels),
     ssim: bootstrap(differences(({ ssim }) => ssim)),
   };
@@ -41,15 +54,24 @@ export function compareScores(method: MethodScore, against: MethodScore): Compar
 
 const RESAMPLES = 2000;
 
-/** Mean and its 95 % interval; the generator is seeded, so equal input gives equal figures. */
-export function bootstrap(values: readonly number[]): Difference {
-  const mean = average(values);
-  if (values.length < 2) return { mean, low: Number.NaN, high: Number.NaN };
-  const random = xorshift(values.length * 0x9e3779b9);
+/**
+ * Mean of all values and its 95 % interval, groups resampled as wholes; of a single group, its values. The generator is
+ * seeded, so equal input gives equal figures.
+ */
+export function bootstrap(groups: readonly (readonly number[])[]): Difference {
+  const mean = average(groups.flat());
+  const units = groups.length === 1 ? groups[0]!.map((value) => [value]) : groups;
+  if (units.length < 2) return { mean, low: Number.NaN, high: Number.NaN };
+  const sums = units.map((values) => ({ count: values.length, sum: values.reduce((sum, value) => sum + value, 0) }));
+  const random = xorshift(units.length * 0x9e3779b9);
   const means = Array.from({ length: RESAMPLES }, () => {
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)]!;
-    return sum / values.length;
+    let [total, count] = [0, 0];
+    for (let i = 0; i < sums.length; i++) {
+      const unit = sums[Math.floor(random() * sums.length)]!;
+      total += unit.sum;
+      count += unit.count;
+    }
+    return total / count;
   }).sort((a, b) => a - b);
   return { mean, low: means[Math.floor(RESAMPLES * 0.025)]!, high: means[Math.ceil(RESAMPLES * 0.975) - 1]! };
 }

@@ -82,6 +82,7 @@ function bySequence({ methods, measurement }: SetReport): string {
     title: `PSNR by ${single ? 'sample' : 'sequence, hardest first'}, ${measurement.title}`,
     yLabel: `PSNR (${measurement.psnr}), dB`,
     xLabels: single ? keys.map((key) => key.slice(names[0]!.length + 1)) : keys,
+    ...(single && { xLabel: 'frame before the gap' }),
     series: methods.map(({ method }, m) => ({ name: method, values: keys.map((key) => of(m, key)) })),
   });
 }

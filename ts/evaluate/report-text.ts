@@ -24,7 +24,7 @@ export const ratio = (value: number): string => (Number.isFinite(value) ? value.
 
 /** What is measured and how, as sentences. */
 export function describeSet(set: SetReport): string[] {
-  const { measurement, factor, inputs, samples, publishedCount, repeatedSamples } = set;
+  const { measurement, factor, inputs, samples, publishedCount, repeatedSamples, methods } = set;
   const count = publishedCount === undefined ? '' : ` (published figures: ${publishedCount})`;
   const lines = [
     `k = ${factor}, windows of ${inputs} frames, ${counted(samples, 'sample')}${count}; ${preparation(set)}.`,
@@ -36,6 +36,9 @@ export function describeSet(set: SetReport): string[] {
       `In ${repeatedSamples} of the ${counted(samples, 'sample')} the clip has no frame for some place in the window; the nearest one is repeated there.`,
     );
   } else if (measurement.twoFrame) lines.push('All outer frames of the windows come from the clips.');
+  if (methods.some(({ exact }) => exact > 0)) {
+    lines.push('Exact: frames equal to the truth, whose PSNR is infinite; they are left out of its mean.');
+  }
   return lines;
 }
 
@@ -48,8 +51,9 @@ function preparation({ measurement: { preparation: how } }: SetReport): string {
 
 export function methodTable({ measurement, methods }: SetReport): Table {
   const error = measurement.interpolationError === true;
+  const exact = methods.some((score) => score.exact > 0);
   return [
-    ['method', 'PSNR/dB', 'SSIM', ...(error ? ['IE'] : []), 'output', 'samples', 'failed', 'exact'],
+    ['method', 'PSNR/dB', 'SSIM', ...(error ? ['IE'] : []), 'output', 'samples', 'failed', ...(exact ? ['exact'] : [])],
     ...methods.map((score) => [
       score.method,
       decibels(score.psnr),
@@ -58,7 +62,7 @@ export function methodTable({ measurement, methods }: SetReport): Table {
       score.output,
       String(score.samples.length),
       String(score.failed.length),
-      String(score.exact),
+      ...(exact ? [String(score.exact)] : []),
     ]),
   ];
 }
@@ -76,10 +80,11 @@ export function instantTable({ factor, methods }: SetReport): Table | undefined 
 export function comparisonTable({ comparisons }: SetReport): Table | undefined {
   if (comparisons.length === 0) return undefined;
   return [
-    ['paired difference', 'samples', 'PSNR/dB', '95 % of it', 'SSIM', '95 % of it'],
-    ...comparisons.map(({ method, against, samples, psnr, ssim }: Comparison) => [
+    ['paired difference', 'samples', 'sequences', 'PSNR/dB', '95 % of it', 'SSIM', '95 % of it'],
+    ...comparisons.map(({ method, against, samples, sequences, psnr, ssim }: Comparison) => [
       `${method} - ${against}`,
       String(samples),
+      String(sequences),
       signed(psnr.mean, 3),
       interval(psnr, 3),
       signed(ssim.mean, 5),

@@ -41,6 +41,8 @@ export interface SetReport {
 export interface ReportedMethod extends MethodScore {
   /** What form the frames had before they were measured: `unrounded`, `8-bit` … */
   readonly output: string;
+  /** What decides the figures: of a model its weights' hash, backend and precision. */
+  readonly identity: string;
 }
 
 /** What {@link evaluateMethods} takes. */
@@ -126,28 +128,28 @@ async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journa
     onProgress: (done, total) => onProgress?.({ set: measurement.name, done, total, measured: fresh.size }),
     signal,
   });
-  return setReport(set, data, outputs, scores, options.metrics === undefined);
+  const reported = scores.map((score, i) => ({ ...score, output: outputs[i]!, identity: methods[i]!.identity }));
+  return setReport(set, data, reported, options.metrics === undefined);
 }
 
 function setReport(
   { measurement, factor, inputs }: DataSet,
   data: string,
-  outputs: readonly string[],
-  scores: readonly MethodScore[],
+  methods: readonly ReportedMethod[],
   comparable: boolean,
 ): SetReport {
-  const [first, ...others] = scores as [MethodScore, ...MethodScore[]];
+  const [first, ...others] = methods as [ReportedMethod, ...ReportedMethod[]];
   const { publishedCount, ...how } = measurement;
-  const all = new Map(scores.flatMap(({ samples }) => samples.map(({ id, repeated }) => [id, repeated])));
+  const all = new Map(methods.flatMap(({ samples }) => samples.map(({ id, repeated }) => [id, repeated])));
   return {
     measurement: how,
     data,
     factor,
     inputs,
-    samples: Math.max(...scores.map(({ samples, failed }) => samples.length + failed.length)),
+    samples: Math.max(...methods.map(({ samples, failed }) => samples.length + failed.length)),
     ...(publishedCount !== undefined && { publishedCount }),
     repeatedSamples: [...all.values()].filter((repeated) => repeated > 0).length,
-    methods: scores.map((score, i) => ({ ...score, output: outputs[i]! })),
+    methods,
     comparisons: others.map((other) => compareScores(first, other)),
     published: comparable ? publishedRows(measurement.name, factor) : [],
   };
