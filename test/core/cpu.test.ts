@@ -6,6 +6,7 @@ import { Interpolator } from '../../ts/interpolator.js';
 import type { WeightsModel } from '../../ts/model/config.js';
 import { loadModel } from '../../ts/model/load.js';
 import type { OpenOptions } from '../../ts/options.js';
+import { ruleModel } from '../graph/support.js';
 import { GOLDENS, readGolden } from '../support/goldens.js';
 import { Random } from '../support/random.js';
 import { rejects } from '../support/rejects.js';
@@ -75,6 +76,21 @@ test('a divisor of the model’s factor takes every so many of its outputs', asy
       `k = ${k}`,
     );
   }
+  await flavr.dispose();
+});
+
+test('graphs that are fed with the same weights give the same frames', async () => {
+  const flavr = await open({ model: 'mini-8x', width: 40, height: 24, k: 8 });
+  const alone = flavr.stats().memoryBytes;
+  const clip = noise(40, 24, 3);
+  const all = await flavr.interpolate(clip, 8);
+  const some = await flavr.interpolate(clip, 4);
+  nearlyEqual(
+    some,
+    all.filter((_, i) => i % 2 === 0),
+    'k = 4',
+  );
+  assert.ok(flavr.stats().memoryBytes < 2 * alone);
   await flavr.dispose();
 });
 
@@ -176,6 +192,26 @@ procTest('when its process dies, calls under way and later ones are INFERENCE_FA
   await call;
   await rejects(flavr.interpolate(noise(64, 64, 3), 2), 'INFERENCE_FAILED');
   await flavr.dispose();
+});
+
+procTest('a wide network, whose weights are many, is opened in no more memory than was reckoned', async () => {
+  const flavr = await open({ model: ruleModel(32), width: 64, height: 64 });
+  await flavr.interpolate(noise(64, 64, 4), 2);
+  const status = readFileSync(`/proc/${children()[0]}/status`, 'utf8');
+  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
+  const estimate = flavr.stats().memoryBytes;
+  const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
+  console.log(`NOTE a network of half the published width: ${mib(peak)} MiB at the peak, ${mib(estimate)} reckoned`);
+  assert.ok(peak <= estimate, `${mib(peak)} MiB for ${mib(estimate)} reckoned`);
+  await flavr.dispose();
+});
+
+procTest('an opening that is aborted while weights are made leaves no process', async () => {
+  const controller = new AbortController();
+  const call = rejects(open({ model: ruleModel(32), width: 64, height: 64, signal: controller.signal }), 'ABORTED');
+  setTimeout(() => controller.abort(), 300);
+  await call;
+  assert.equal(children(), []);
 });
 
 procTest('opening, aborting and closing again and again leaves no process, no thread and no handle', async () => {

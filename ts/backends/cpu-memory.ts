@@ -1,7 +1,9 @@
 import { FlavrError } from '../errors.js';
 import type { FrameFormat } from '../frame.js';
 import type { Model } from '../model/config.js';
-import type { BuiltGraph } from '../model/graph-spec.js';
+import type { BuiltGraph, FedKernel } from '../model/graph-spec.js';
+import { ElementType, elementBytes } from '../model/onnx/proto.js';
+import { elementCount } from '../model/shape.js';
 
 const MiB = 2 ** 20;
 // A Node process with ONNX Runtime loaded and no model in it.
@@ -19,15 +21,21 @@ export interface CpuMemory {
   readonly perFrameSize: number;
 }
 
-export function estimateCpuMemory(model: Model, { bytes, spec, estimate }: BuiltGraph): CpuMemory {
+export function estimateCpuMemory(model: Model, { bytes, spec, estimate, fed }: BuiltGraph): CpuMemory {
   // Half precision is computed in float32. A graph of another maker has the convolutions it has.
   const scale = WORKING_SET[model.kind === 'graph' ? '3d' : spec.lowering] * (spec.precision === 'fp16' ? 2 : 1);
   return {
     // Weights stand in the graph's file, in the session, and once more in the order that its kernels want; as much again
-    // is what opening was seen to take for a while, the more the larger they are.
-    fixed: PROCESS + bytes.length + 3 * estimate.weightBytes,
+    // is what opening was seen to take for a while, the more the larger they are. Those that it is fed with stand once,
+    // beside the kernels that they were made of last.
+    fixed: PROCESS + bytes.length + 3 * estimate.weightBytes + fedBytes(fed),
     perFrameSize: scale * estimate.peakActivationBytes,
   };
+}
+
+function fedBytes(fed: readonly FedKernel[]): number {
+  const kernels = fed.map(({ shape }) => elementCount(shape) * elementBytes(ElementType.float32));
+  return fed.reduce((sum, { bytes }) => sum + bytes, 2 * Math.max(0, ...kernels));
 }
 
 /** @throws FlavrError `OUT_OF_MEMORY` with the numbers and the largest size of the same shape that fits. */

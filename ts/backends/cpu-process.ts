@@ -5,17 +5,17 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { cpuSessionOptions } from './cpu-options.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
+import type { Feeds, Ort } from './fed-weights.js';
 
 const REPLIES = 3;
 const LIFELINE = 4;
-
-type Ort = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
 
 /** A graph ready to run, with the memory its outputs are written to. */
 interface Runner {
   readonly session: InferenceSession;
   readonly inputs: readonly string[];
   readonly shape: readonly number[];
+  readonly weights: Feeds;
   readonly frames: Uint8Array<ArrayBuffer>;
   readonly peak: Float32Array;
   readonly outputs: Record<string, Tensor>;
@@ -26,6 +26,9 @@ class Host {
   readonly #replies = new Socket({ fd: REPLIES });
   readonly #runners = new Map<number, Runner>();
   readonly #slots = new Map<number, Uint8Array>();
+  /** How the weights that graphs are fed with lie, once it is found out; undefined where graphs cannot be fed. */
+  #block: number | undefined;
+  #weights: Feeds = {};
   /** Memory of freed slots. */
   readonly #spare: Uint8Array[] = [];
   /** One request after another, in the order they came. */
@@ -52,7 +55,9 @@ class Host {
     else if (request.op === 'free') for (const slot of request.slots) this.#free(slot);
     else {
       try {
-        if (request.op === 'prepare') await this.#prepare(request, payload!);
+        if (request.op === 'ask-fed') await this.#askFed(request);
+        else if (request.op === 'feed') await this.#feed(request, payload!);
+        else if (request.op === 'prepare') await this.#prepare(request, payload!);
         else await this.#infer(request);
       } catch (error) {
         await this.#reply({
@@ -70,7 +75,20 @@ class Host {
     if (memory && this.#slots.delete(slot)) this.#spare.push(memory);
   }
 
-  async #prepare({ id, factor, inputs, threads }: Request & { op: 'prepare' }, graph: Uint8Array): Promise<void> {
+  async #askFed({ id }: Request & { op: 'ask-fed' }): Promise<void> {
+    const { findBlock } = await import('./fed-weights.js');
+    this.#block = await findBlock(this.#ort);
+    await this.#reply({ op: 'fed', id, bytes: 0, possible: this.#block !== undefined });
+  }
+
+  async #feed({ id, ...kernel }: Request & { op: 'feed' }, { buffer }: Uint8Array): Promise<void> {
+    const { fedWeights } = await import('./fed-weights.js');
+    const made = fedWeights(this.#ort, kernel, new Float32Array(buffer), this.#block!);
+    this.#weights = { ...this.#weights, ...made };
+    await this.#reply({ op: 'ready', id, bytes: 0 });
+  }
+
+  async #prepare({ id, factor, inputs, fed, threads }: Request & { op: 'prepare' }, graph: Uint8Array): Promise<void> {
     const session = await this.#ort.InferenceSession.create(graph, cpuSessionOptions(threads));
     const shapeOf = (metadata: readonly InferenceSession.ValueMetadata[], name: string): readonly number[] => {
       const value = metadata.find((m) => m.name === name);
@@ -84,6 +102,7 @@ class Host {
       session,
       inputs,
       shape: shapeOf(session.inputMetadata, inputs[0]!),
+      weights: Object.fromEntries(fed.map((name) => [name, this.#weights[name]!])),
       frames,
       peak,
       outputs: {
@@ -100,7 +119,7 @@ class Host {
     const peaks: number[] = [];
     const started = performance.now();
     for (const [index, { slots, keep }] of windows.entries()) {
-      const feeds: Record<string, Tensor> = {};
+      const feeds: Record<string, Tensor> = { ...runner.weights };
       for (const [i, name] of runner.inputs.entries()) {
         feeds[name] = new this.#ort.Tensor('uint8', this.#slots.get(slots[i]!)!, runner.shape);
       }

@@ -1,3 +1,5 @@
+import type { FedKernel } from '../model/graph-spec.js';
+
 /**
  * What the CPU session and its process say to each other, over pipes: a header as JSON, then the bytes it announces.
  *
@@ -8,8 +10,21 @@
 
 /** To the process, which is ended by a signal. */
 export type Request =
+  /** Whether graphs can be fed with weights. Answered by `fed`. */
+  | { op: 'ask-fed'; id: number; bytes: 0 }
+  /** Payload: the kernel's values in float32. It feeds the graphs prepared from now on. Answered by `ready` or `failed`. */
+  | ({ op: 'feed'; id: number; bytes: number } & Pick<FedKernel, 'shape' | 'slices' | 'inputs'>)
   /** Payload: the ONNX graph. Answered by `ready` or `failed`. */
-  | { op: 'prepare'; id: number; bytes: number; factor: number; inputs: readonly string[]; threads: number }
+  | {
+      op: 'prepare';
+      id: number;
+      bytes: number;
+      factor: number;
+      inputs: readonly string[];
+      /** The names of the inputs that take weights. */
+      fed: readonly string[];
+      threads: number;
+    }
   /** Payload: a frame. Not answered. */
   | { op: 'upload'; bytes: number; slot: number }
   | { op: 'free'; bytes: 0; slots: readonly number[] }
@@ -25,6 +40,7 @@ export interface WindowRequest {
 /** From the process. */
 export type Reply =
   | { op: 'ready'; id: number; bytes: 0 }
+  | { op: 'fed'; id: number; bytes: 0; possible: boolean }
   /** Payload: the new frames of all windows, one after another. */
   | { op: 'done'; id: number; bytes: number; peaks: readonly (number | null)[]; ms: number }
   | { op: 'failed'; id: number; bytes: 0; message: string };

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { FlavrError } from '../errors.js';
 import { type Frame, type FrameFormat, frameBytes } from '../frame.js';
-import type { BuiltGraph } from '../model/graph-spec.js';
+import type { BuiltGraph, FedKernel } from '../model/graph-spec.js';
 import type { Batch, InferredWindow, Lane, Session, SessionOptions, SessionStats, Slot, Window } from './backend.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
 import { FramePool } from './frame-pool.js';
@@ -35,8 +35,8 @@ interface Pending {
 export interface CpuSessionOptions {
   readonly format: FrameFormat;
   readonly threads: number;
-  /** Builds and checks the graph of a pass factor. */
-  readonly graph: (factor: number) => Promise<BuiltGraph>;
+  /** Builds and checks the graph of a pass factor, with weights inside or to be fed. */
+  readonly graph: (factor: number, fed: boolean) => Promise<BuiltGraph>;
   readonly memoryBytes: () => number;
 }
 
@@ -54,6 +54,9 @@ export class CpuSession implements Session {
   readonly #requests: Socket | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #prepared = new Map<number, Promise<void>>();
+  /** Kernels that the process has made weights of, by name. */
+  readonly #fed = new Map<string, Promise<unknown>>();
+  #canFeed: Promise<boolean> | undefined;
   readonly #exited: Promise<void>;
   #ids = 0;
   #slots = 0;
@@ -119,9 +122,39 @@ export class CpuSession implements Session {
   }
 
   async #prepare(factor: number): Promise<void> {
-    const { bytes, inputs } = await this.#options.graph(factor);
-    const { threads } = this.#options;
-    await this.#ask({ op: 'prepare', id: this.#ids++, bytes: bytes.length, factor, inputs, threads }, bytes);
+    const { graph, threads } = this.#options;
+    let { bytes, inputs, fed } = await graph(factor, true);
+    if (fed.length > 0) {
+      this.#canFeed ??= this.#askFed();
+      if (await this.#canFeed) await this.#feed(fed);
+      else ({ bytes, inputs, fed } = await graph(factor, false));
+    }
+    const names = fed.flatMap((kernel) => kernel.inputs);
+    await this.#ask(
+      { op: 'prepare', id: this.#ids++, bytes: bytes.length, factor, inputs, fed: names, threads },
+      bytes,
+    );
+  }
+
+  async #askFed(): Promise<boolean> {
+    const { header } = await this.#ask({ op: 'ask-fed', id: this.#ids++, bytes: 0 });
+    return header.op === 'fed' && header.possible;
+  }
+
+  /** Hands over the kernels that the process does not have yet. */
+  async #feed(kernels: readonly FedKernel[]): Promise<void> {
+    for (const { name, shape, slices, inputs, weight } of kernels) {
+      let fed = this.#fed.get(name);
+      if (!fed) {
+        const values = weight();
+        const payload = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        const request = { op: 'feed', id: this.#ids++, bytes: payload.length, shape, slices, inputs } as const;
+        fed = this.#ask(request, payload);
+        this.#fed.set(name, fed);
+        fed.catch(() => this.#fed.delete(name));
+      }
+      await fed;
+    }
   }
 
   openLane(_capacity: number): Lane {

@@ -25,8 +25,9 @@ export const cpuBackend: Backend = {
     const precision = choosePrecision('cpu', options.precision) as Precision;
     const problem = peerProblem('onnxruntime-node');
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
-    let memoryBytes = 0;
-    const graph = async (factor: number): Promise<BuiltGraph> => {
+    const memoryBytes = new Map<number, number>();
+    const fedNames = new Set<string>();
+    const graph = async (factor: number, fed: boolean): Promise<BuiltGraph> => {
       const built = await buildGraphInSlices(model, {
         width: format.width,
         height: format.height,
@@ -34,14 +35,23 @@ export const cpuBackend: Backend = {
         precision,
         lowering,
         form: 'framed',
+        fed,
       });
-      const memory = estimateCpuMemory(model, built);
+      // All factors share the weights that their graphs are fed with.
+      const added = built.fed.filter(({ name }) => !fedNames.has(name));
+      const memory = estimateCpuMemory(model, { ...built, fed: added });
       checkCpuMemory(memory, format, process.availableMemory());
-      memoryBytes += memory.fixed + memory.perFrameSize;
+      for (const { name } of added) fedNames.add(name);
+      memoryBytes.set(factor, memory.fixed + memory.perFrameSize);
       return built;
     };
     throwIfAborted(signal);
-    const session = new CpuSession({ format, threads, graph, memoryBytes: () => memoryBytes });
+    const session = new CpuSession({
+      format,
+      threads,
+      graph,
+      memoryBytes: () => [...memoryBytes.values()].reduce((sum, bytes) => sum + bytes, 0),
+    });
     const onAbort = () => void session.dispose();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {

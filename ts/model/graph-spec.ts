@@ -35,6 +35,28 @@ export interface GraphSpec {
   readonly lowering?: Lowering;
   /** Default framed. */
   readonly form?: GraphForm;
+  /**
+   * Whether the weights of wide winograd layers are inputs, which a session on ONNX Runtime's CPU provider makes for itself
+   * and hands in with every run: a graph that holds them is four times as large, and ONNX Runtime holds it three times over
+   * while it puts weights into the order of its own convolutions. Default false; such a graph is for no other runtime.
+   */
+  readonly fed?: boolean;
+}
+
+/** A layer whose weights are inputs of the graph. */
+export interface FedKernel {
+  /** In the model. Graphs of one model that have the same name have the same weights. */
+  readonly name: string;
+  /** [out, in, 3, 3, 3]. */
+  readonly shape: readonly number[];
+  /** The index along time of the slices that meet the step before, the same and the step behind. */
+  readonly slices: readonly number[];
+  /** Row-major values. */
+  readonly weight: () => Float32Array;
+  /** Names of the graph's inputs, one for each point along the rows. */
+  readonly inputs: readonly string[];
+  /** What all inputs take. */
+  readonly bytes: number;
 }
 
 /** A finished ONNX graph and what a caller must know of it before running it. */
@@ -43,8 +65,10 @@ export interface BuiltGraph {
   readonly bytes: Uint8Array;
   /** With all defaults filled in. */
   readonly spec: Required<GraphSpec>;
-  /** Names of the inputs, in order of time. */
+  /** Names of the frames' inputs, in order of time. */
   readonly inputs: readonly string[];
+  /** Empty unless `spec.fed` is set. */
+  readonly fed: readonly FedKernel[];
   /** Bytes from one frame to the next in the ring form; H*W*3 in the framed form. */
   readonly frameStride: number;
   readonly estimate: GraphEstimate;
@@ -53,7 +77,7 @@ export interface BuiltGraph {
 /** What a graph takes, counted on the graph itself. */
 export interface GraphEstimate {
   readonly parameters: number;
-  /** Of the weights as the graph holds them. */
+  /** Of the weights that the graph holds, as it holds them. */
   readonly weightBytes: number;
   /** Largest sum of activations alive at one time, in bytes, from the graph's own order of nodes. */
   readonly peakActivationBytes: number;

@@ -33,7 +33,7 @@ import { Weights } from './weights.js';
 /**
  * Builds the ONNX graph of a model for one frame size, batch and factor.
  *
- * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form. A graph that someone exported keeps its
+ * Defaults: the model's own factor, batch 1, fp32, the 3d lowering, the framed form, all weights in the graph. A graph that someone exported keeps its
  * own operators, whatever the lowering. Nothing is read or written; weights are converted while the file is put together,
  * so that memory peaks at the model's tensors and the file once.
  * @param taps values inside the graph that are to be outputs too. None by default.
@@ -107,6 +107,7 @@ function assemble(
     graph: b.finish(describe(model, spec, frameStride)),
     spec,
     inputs: b.inputs.map((input) => input.name),
+    fed: b.fed,
     frameStride,
     estimate: {
       parameters: body.parameters,
@@ -195,7 +196,7 @@ function fromGraph(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>
 }
 
 function lower(
-  { lowering, precision, factor }: Required<GraphSpec>,
+  { lowering, precision, factor, fed }: Required<GraphSpec>,
   b: GraphBuilder,
   weights: Weights,
   window: readonly Value[],
@@ -206,7 +207,7 @@ function lower(
     return network(ops, weights, ops.window(window), factor);
   }
   if (lowering === 'winograd') {
-    const ops = new LoweringWinograd(b);
+    const ops = new LoweringWinograd(b, fed);
     return network(ops, weights, ops.window(window), factor);
   }
   const ops = precision === 'int8' ? new LoweringInt8(b, rangesOf(weights.model)) : new Lowering2d(b, type);
@@ -265,6 +266,7 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     precision: spec.precision ?? 'fp32',
     lowering: spec.lowering ?? (spec.precision === 'int8' ? '2d' : '3d'),
     form: spec.form ?? 'framed',
+    fed: spec.fed ?? false,
   } as const;
   if (!Number.isInteger(full.batch) || full.batch < 1) {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);

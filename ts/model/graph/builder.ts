@@ -1,4 +1,4 @@
-import type { Precision } from '../graph-spec.js';
+import type { FedKernel, Precision } from '../graph-spec.js';
 import { toHalf } from '../onnx/half.js';
 import {
   type Attribute,
@@ -29,6 +29,9 @@ export const computeType = (precision: Precision): ElementType =>
 /** What a value of an embedded graph is called among the builder's own. An input left out stays so. */
 export const embeddedName = (name: string): string => (name === '' ? '' : `model/${name}`);
 
+// ONNX Runtime's own operators on activations in blocks of channels, by which its optimiser replaces ONNX's.
+const BLOCKS_DOMAIN = 'com.microsoft.nchwc';
+
 const bytesOf = (array: Float32Array | Uint16Array | BigInt64Array | Int8Array | Uint8Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
@@ -42,6 +45,8 @@ export class GraphBuilder {
   readonly outputs: Value[] = [];
   /** Every value that a node makes, in order. */
   readonly values: Value[] = [];
+  readonly fed: FedKernel[] = [];
+  readonly #fedInputs: Value[] = [];
   readonly #initializers = new Map<string, Initializer>();
   readonly #names = new Set<string>();
   // The newest operator set that every supported TensorRT parses, and the IR version that belongs to it. What the builder
@@ -69,18 +74,39 @@ export class GraphBuilder {
     shape: readonly number[],
     attributes: Readonly<Record<string, AttributeInput>> = {},
     type: ElementType = inputs[0]!.type,
+    domain = '',
   ): Value {
     const value = { name: this.#unique(name), type, shape };
     this.nodes.push({
       name: value.name,
       op,
-      domain: '',
+      domain,
       inputs: inputs.map((input) => input.name),
       outputs: [value.name],
       attributes: new Map(Object.entries(attributes).map(([key, input]) => [key, attribute(input)])),
     });
     this.values.push(value);
     return value;
+  }
+
+  /** Adds a node of those that ONNX Runtime has for activations in blocks of channels, float32 all. */
+  blocksNode(
+    op: 'ReorderInput' | 'Conv' | 'ReorderOutput',
+    name: string,
+    inputs: readonly Value[],
+    shape: readonly number[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+  ): Value {
+    this.#opsets = new Map([...this.#opsets, [BLOCKS_DOMAIN, 1]]);
+    return this.node(op, name, inputs, shape, attributes, ElementType.float32, BLOCKS_DOMAIN);
+  }
+
+  /** Declares inputs for the weights of a kernel, each float32 of this shape. */
+  feed(kernel: FedKernel, shape: readonly number[]): Value[] {
+    this.fed.push(kernel);
+    const values = kernel.inputs.map((name) => ({ name: this.#unique(name), type: ElementType.float32, shape }));
+    this.#fedInputs.push(...values);
+    return values;
   }
 
   /** Declares the value under this name as an output of the graph. */
@@ -222,7 +248,7 @@ export class GraphBuilder {
       producer: 'flavr',
       metadata,
       name: 'flavr',
-      inputs: this.inputs,
+      inputs: [...this.inputs, ...this.#fedInputs],
       outputs: this.outputs,
       values: [...this.values.filter((value) => !outputs.has(value)), ...this.#embedded],
       nodes: this.nodes,

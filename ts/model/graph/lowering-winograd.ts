@@ -24,9 +24,10 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   /** What is done to a stack is done as if it were one step. */
   readonly #stack: Lowering2d;
 
-  constructor(builder: GraphBuilder) {
+  /** @param fed whether weights of wide layers are inputs of the graph. */
+  constructor(builder: GraphBuilder, fed = false) {
     this.#b = builder;
-    this.#rows = new RowsWinograd(builder);
+    this.#rows = new RowsWinograd(builder, fed);
     this.#steps = new LoweringWinogradTime(builder, ElementType.float32);
     this.#stack = new Lowering2d(builder, ElementType.float32);
   }

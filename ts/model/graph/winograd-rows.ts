@@ -1,7 +1,9 @@
-import { ElementType } from '../onnx/proto.js';
+import { ElementType, elementBytes } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
 import type { Kernel } from './weights.js';
 import { BIASED_TERM, OF_KERNEL, OF_STEPS, OF_TERMS, TERMS, TILE } from './winograd-time.js';
+import { pointShape, pointWeights } from './winograd-weights.js';
 
 /**
  * Winograd's algorithm F(4, 3) along time and, nested in it, along the rows of each step: of a window of four, thirty-six
@@ -10,12 +12,18 @@ import { BIASED_TERM, OF_KERNEL, OF_STEPS, OF_TERMS, TERMS, TILE } from './winog
  * A stack [T, C, H, W] comes in and goes out. All sums along time are one product with a small matrix, and so are all sums
  * at the end. Those along the rows at the beginning, where tiles overlap, are convolutions of stride 4 of each channel by
  * itself, and the six terms along time are six groups of channels of six convolutions: few nodes, which all cores share.
+ *
+ * Fed weights come in ONNX Runtime's own order, for which the convolutions are written as its optimiser would write them.
  */
 export class RowsWinograd {
   readonly #builder: GraphBuilder;
+  readonly #fed: boolean;
+  readonly #factorsInBlocks = new Map<string, Value>();
 
-  constructor(builder: GraphBuilder) {
+  /** @param fed whether the weights are inputs of the graph. */
+  constructor(builder: GraphBuilder, fed: boolean) {
     this.#builder = builder;
+    this.#fed = fed;
   }
 
   /** @param slices of the kernel [out, in, 3, 3, 3] that meet the step before, the same and the step behind. */
@@ -27,24 +35,18 @@ export class RowsWinograd {
 
     const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
     const sums = this.#product(`${name}.of-steps`, stepsMatrix(tiles), flat);
-    const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
-    const products = OF_KERNEL.map((_, point) => {
+    const terms = this.#toBlocks(b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]));
+    const products = this.#weights(kernel, slices).map((weight, point) => {
       const input = this.#point(`${name}.point${point}`, terms, point);
-      const weight = b.weight(
-        `${kernel.name}.winograd.point${point}`,
-        ElementType.float32,
-        [TERMS * out, channels, 1, 3],
-        () => pointOf(kernel, slices, point),
-      );
       const inputs = [input, weight, ...(point === BIASED_TERM ? this.#biases(kernel) : [])];
-      return b.node('Conv', `${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
+      return this.#conv(`${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
         kernel_shape: [1, 3],
         pads: [0, 1, 0, 1],
         group: TERMS,
       });
     });
     const rows = products[0]!.shape[2]!;
-    const joined = b.concat(`${name}.products`, products, 1);
+    const joined = this.#fromBlocks(b.concat(`${name}.products`, products, 1));
     const all = b.reshape(`${name}.all`, joined, [tiles, TERMS * TERMS, out * rows * width]);
     const tileRows = this.#product(`${name}.of-terms`, TERMS_MATRIX, all);
     const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, out * rows, width]);
@@ -53,29 +55,79 @@ export class RowsWinograd {
     return b.crop(`${name}.stack`, whole, [[2, 0, height]]);
   }
 
+  /** Of each point. */
+  #weights(kernel: Kernel, slices: readonly number[]): Value[] {
+    const { name, shape, weight } = kernel;
+    const names = OF_KERNEL.map((_, point) => `${name}.winograd.point${point}`);
+    if (this.#fed) {
+      const bytes = names.length * elementCount(pointShape(shape)) * elementBytes(ElementType.float32);
+      return this.#builder.feed({ name, shape, slices, weight, inputs: names, bytes }, pointShape(shape));
+    }
+    return names.map((named, point) =>
+      this.#builder.weight(named, ElementType.float32, pointShape(shape), () =>
+        pointWeights({ shape, slices }, weight(), point),
+      ),
+    );
+  }
+
   /** What one point takes of the rows of every tile of four. */
   #point(name: string, x: Value, point: number): Value {
-    const b = this.#builder;
     const [batch, channels, height, width] = x.shape as [number, number, number, number];
     const factors = OF_STEPS[point]!;
     const first = factors.findIndex((factor) => factor !== 0);
     const last = factors.findLastIndex((factor) => factor !== 0);
     const dilation = factors[first + 1] === 0 ? 2 : 1;
     const taken = factors.filter((_, i) => i >= first && i <= last && (i - first) % dilation === 0);
-    const kernel = b.weight(`rows${point}[${channels}]`, ElementType.float32, [channels, 1, taken.length, 1], () =>
-      Float32Array.from({ length: channels * taken.length }, (_, i) => taken[i % taken.length]!),
-    );
+    const kernel = this.#factors(`rows${point}[${channels}]`, channels, taken);
     const rows = Math.ceil(height / TILE);
     // The first factor is for the row before the tile.
     const before = 1 - first;
     const after = TILE * (rows - 1) + (last - first + 1) - before - height;
-    return b.node('Conv', name, [x, kernel], [batch, channels, rows, width], {
+    return this.#conv(name, [x, kernel], [batch, channels, rows, width], {
       kernel_shape: [taken.length, 1],
       dilations: [dilation, 1],
       pads: [before, 0, after, 0],
       strides: [TILE, 1],
       group: channels,
     });
+  }
+
+  /** The same factors of rows for every channel: weights [C, 1, rows, 1]. */
+  #factors(name: string, channels: number, rows: readonly number[]): Value {
+    const b = this.#builder;
+    const shape = this.#fed ? [1, channels, rows.length, 1] : [channels, 1, rows.length, 1];
+    const constant = b.weight(name, ElementType.float32, shape, () =>
+      Float32Array.from({ length: channels * rows.length }, (_, i) => rows[i % rows.length]!),
+    );
+    if (!this.#fed) return constant;
+    let inBlocks = this.#factorsInBlocks.get(name);
+    if (!inBlocks) {
+      // As a picture, whose blocks are those of the weights of such a convolution. Constants are folded.
+      inBlocks = b.reshape(`${name}.weights`, this.#toBlocks(constant), [channels, 1, rows.length, 1]);
+      this.#factorsInBlocks.set(name, inBlocks);
+    }
+    return inBlocks;
+  }
+
+  #toBlocks(x: Value): Value {
+    return this.#fed ? this.#builder.blocksNode('ReorderInput', `${x.name}.in-blocks`, [x], x.shape) : x;
+  }
+
+  #fromBlocks(x: Value): Value {
+    if (!this.#fed) return x;
+    return this.#builder.blocksNode('ReorderOutput', `${x.name}.in-order`, [x], x.shape, { channels: x.shape[1]! });
+  }
+
+  #conv(
+    name: string,
+    inputs: readonly Value[],
+    shape: readonly number[],
+    attributes: Readonly<Record<string, number | readonly number[]>>,
+  ): Value {
+    const b = this.#builder;
+    return this.#fed
+      ? b.blocksNode('Conv', name, inputs, shape, attributes)
+      : b.node('Conv', name, inputs, shape, attributes);
   }
 
   /** The bias of the term along time that each step takes once. */
@@ -118,25 +170,3 @@ function stepsMatrix(tiles: number): number[][] {
 const TERMS_MATRIX = OF_TERMS.flatMap((ofStep) =>
   OF_TERMS.map((ofRow) => ofRow.flatMap((row) => ofStep.map((step) => row * step))),
 );
-
-/** [out, in, 3, 3, 3] at one point along the rows, for all terms along time: [6 * out, in, 1, 3]. */
-function pointOf({ shape, weight }: Kernel, slices: readonly number[], point: number): Float32Array {
-  const from = weight();
-  const [out, channels, time] = shape as [number, number, number];
-  const kernels = out * channels;
-  const [top, middle, bottom] = OF_KERNEL[point]!;
-  const points = new Float32Array(TERMS * kernels * 3);
-  const sums = new Float64Array(9);
-  for (let kernel = 0; kernel < kernels; kernel++) {
-    for (let i = 0; i < 9; i++) {
-      const at = (kernel * time + slices[(i / 3) | 0]!) * 9 + (i % 3);
-      sums[i] = top * from[at]! + middle * from[at + 3]! + bottom * from[at + 6]!;
-    }
-    for (let term = 0; term < TERMS; term++) {
-      const [before, same, behind] = OF_KERNEL[term]!;
-      const to = (term * kernels + kernel) * 3;
-      for (let i = 0; i < 3; i++) points[to + i] = before * sums[i]! + same * sums[3 + i]! + behind * sums[6 + i]!;
-    }
-  }
-  return points;
-}

@@ -1,0 +1,75 @@
+import type { FedKernel } from '../graph-spec.js';
+import { OF_KERNEL, TERMS } from './winograd-time.js';
+
+/** Of a kernel's weights at a point, as `RowsWinograd` convolves with them: for all terms along time, rows of three. */
+export const pointShape = ([out, channels]: readonly number[]): [number, number, number, number] => [
+  TERMS * out!,
+  channels!,
+  1,
+  3,
+];
+
+/**
+ * A kernel [out, in, 3, 3, 3] at one point along the rows, for all terms along time: [6 * out, in, 1, 3].
+ * @param block 1 for row-major order, else how many channels, in and out, stand side by side in ONNX Runtime's own order.
+ */
+export function pointWeights(
+  { shape, slices }: Pick<FedKernel, 'shape' | 'slices'>,
+  kernel: Float32Array,
+  point: number,
+  block = 1,
+): Float32Array {
+  const [out, channels] = shape as [number, number];
+  const term = out * channels * 3;
+  const weights = new Float32Array(TERMS * term);
+  const taps = slices.flatMap((slice) => [0, 1, 2].map((column) => slice * 9 + column));
+  const [top, middle, bottom] = OF_KERNEL[point]!;
+  const [[first], [outer, inner], , [low, mid, high], , [, , last]] = OF_KERNEL;
+  const sums = new Float64Array(9);
+  visitInBlocks(out, channels, block, (o, c, at) => {
+    const from = (o * channels + c) * 27;
+    for (let i = 0; i < 9; i++) {
+      const tap = from + taps[i]!;
+      sums[i] = top * kernel[tap]! + middle * kernel[tap + 3]! + bottom * kernel[tap + 6]!;
+    }
+    for (let column = 0, to = at; column < 3; column++, to += block * block) {
+      const before = sums[column]!;
+      const same = sums[3 + column]!;
+      const behind = sums[6 + column]!;
+      // Two terms each differ in the sign of the middle slice alone.
+      const even1 = outer * (before + behind);
+      const odd1 = inner * same;
+      const even2 = low * before + high * behind;
+      const odd2 = mid * same;
+      weights[to] = first * before;
+      weights[to + term] = even1 + odd1;
+      weights[to + 2 * term] = even1 - odd1;
+      weights[to + 3 * term] = even2 + odd2;
+      weights[to + 4 * term] = even2 - odd2;
+      weights[to + 5 * term] = last * behind;
+    }
+  });
+  return weights;
+}
+
+/**
+ * The weights of a convolution 1x3 in the order in which they lie in memory: for each block of outputs and inputs its
+ * columns one after another, and in a column its inputs, each with all its outputs side by side.
+ * @param visit is told the place of an output and input's first column; to the next it is `block` squared.
+ */
+export function visitInBlocks(
+  out: number,
+  channels: number,
+  block: number,
+  visit: (o: number, c: number, at: number) => void,
+): void {
+  let at = 0;
+  for (let outs = 0; outs < out; outs += block) {
+    for (let ins = 0; ins < channels; ins += block) {
+      for (let c = ins; c < ins + block; c++) {
+        for (let o = outs; o < outs + block; o++) visit(o, c, at++);
+      }
+      at += 2 * block * block;
+    }
+  }
+}
