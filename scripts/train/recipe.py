@@ -40,6 +40,7 @@ class Recipe:
     temporal: str = "none"
     residual: str = "mean"
     # optimisation
+    objective: str = "l1"
     steps: int = 100_000
     batch: int = 32
     lr: float = 2e-4
@@ -66,6 +67,9 @@ class Recipe:
         for name in ("procedural", "photos", "pan", "objects", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)}")
         if self.consistency < 0:
             raise ValueError(f"consistency must not be negative; got {self.consistency}")
         if not self.strides or min(self.strides) < 1:
@@ -131,6 +135,7 @@ HELP = {
     "inputs": "2C, frames in a window",
     "factor": "k; the network gives the k-1 frames of the gap",
     "residual": "what the output is added to: the window's mean colour (published) or the linear blend",
+    "objective": "l1: mean |error| (published); psnr: mean logarithm of the samples' mean square errors",
     "batch": "samples of a step, over all processes",
     "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` poor validations",
     "warmup": "steps over which lr rises from zero",
@@ -140,7 +145,7 @@ HELP = {
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }
-CHOICES = {"schedule": ("cosine", "plateau")}
+CHOICES = {"objective": ("l1", "psnr"), "schedule": ("cosine", "plateau")}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

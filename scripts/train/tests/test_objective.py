@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from objective import objective
+from objective import FLOOR, SCALE, objective, psnr_loss
 from recipe import Recipe
 
 FRAMES = torch.rand(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -37,6 +39,21 @@ def loss(network: nn.Module, consistency: float, step: int) -> float:
 def test_loss_is_the_mean_error() -> None:
     error = Weighted([0.25, 0.5, 0.75], EVEN)(FRAMES) - Weighted([0.5, 0.5, 0.5], EVEN)(FRAMES)
     assert loss(Weighted([0.5, 0.5, 0.5], EVEN), 0.0, 0) == pytest.approx(error.abs().mean().item())
+
+
+def test_psnr_asks_of_every_sample_the_same_share_of_its_error() -> None:
+    truth = torch.zeros(2, 3, 3, 8, 8)
+    answers = torch.stack([torch.full((3, 3, 8, 8), 0.4), torch.full((3, 3, 8, 8), 0.04)])
+    better = [answers * torch.tensor(halved).view(2, 1, 1, 1, 1) for halved in ((0.5, 1.0), (1.0, 0.5))]
+    gains = [(psnr_loss(answers, truth) - psnr_loss(b, truth)).item() for b in better]
+    # Half of ln 4; the floor takes some of the second.
+    assert gains == pytest.approx([SCALE * math.log(2)] * 2, rel=0.15)
+    assert psnr_loss(truth, truth).item() == pytest.approx(SCALE * math.log(FLOOR))
+
+
+def test_recipe_refuses_an_objective_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="objective must be one of l1, psnr; got l2"):
+        Recipe(objective="l2")
 
 
 @pytest.mark.parametrize("step", [0, 1])
