@@ -75,6 +75,8 @@ test('names of the points in a scatter do not lie on one another', () => {
   const lines = all(svg, /y="([\d.]+)" class="c-ink">[abc]</g).map(Number);
   assert.is(lines.length, 3);
   for (const [i, y] of lines.slice(1).entries()) assert.ok(y - lines[i]! >= 14);
+  // To those two that are not beside their point.
+  assert.is(all(svg, /<path d="(M.*?)" stroke/g).length, 2);
 });
 
 test('a scatter over a wide range says that its axis is logarithmic', () => {
@@ -85,10 +87,17 @@ test('a scatter over a wide range says that its axis is logarithmic', () => {
 
 test('bars are as long as their values', () => {
   const bars = [10, 40].map((value) => ({ name: `${value}`, value }));
-  const [short, long] = all(barChart({ title: 't', xLabel: 'ms', bars }), /<rect x="170" .*?width="([\d.]+)"/g).map(
+  const [short, long] = all(barChart({ title: 't', xLabel: 'ms', bars }), /<rect x="196" .*?width="([\d.]+)"/g).map(
     Number,
   );
   assert.is(long, short! * 4);
+});
+
+test('bars of one group have one colour', () => {
+  const bars = [0, 0, 1].map((group, i) => ({ name: `${i}`, value: 1, group }));
+  const [a, b, c] = all(barChart({ title: 't', xLabel: 'ms', bars }), /fill="(#\w+)"/g);
+  assert.is(a, b);
+  assert.is.not(b, c);
 });
 
 test('a chart follows the reader’s light or dark setting, and its words cannot be taken for markup', () => {

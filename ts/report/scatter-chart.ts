@@ -21,6 +21,7 @@ const HEIGHT = 380;
 const PLOT: Plot = { left: 64, right: WIDTH - 30, top: 36, bottom: HEIGHT - 64 };
 const LINE = 14;
 const CHARACTER = 6.5;
+const DOT = 4;
 /** From this ratio on an even axis would press the small values together. */
 const WIDE = 20;
 
@@ -47,8 +48,8 @@ export function scatterChart({ title, xLabel, yLabel, points, caption }: Scatter
     text((PLOT.left + PLOT.right) / 2, PLOT.bottom + 38, `${xLabel}${wide ? ' (logarithmic)' : ''}`, {
       anchor: 'middle',
     }),
-    ...placed.map(({ left, top, group }) => dot(left, top, colour(group))),
     ...nameTags(placed),
+    ...placed.map(({ left, top, group }) => dot(left, top, colour(group))),
   ];
   return picture(title, HEIGHT, parts, caption);
 }
@@ -57,22 +58,28 @@ interface Placed {
   readonly name: string;
   readonly left: number;
   readonly top: number;
+  readonly group: number;
 }
 
-/** Names beside their points, on the side where there is room, none over another. */
+/** Names beside their points, on the side where there is room, none over another or a point; a line leads to one that gave way. */
 function nameTags(points: readonly Placed[]): string[] {
-  const taken: { from: number; to: number; y: number }[] = [];
-  return points
-    .toSorted((a, b) => a.top - b.top)
-    .map(({ name, left, top }) => {
-      const width = name.length * CHARACTER;
-      const onLeft = left + 8 + width > PLOT.right;
-      const from = onLeft ? left - 8 - width : left + 8;
-      let y = top + 4;
-      const collides = () =>
-        taken.some((other) => from < other.to && other.from < from + width && Math.abs(other.y - y) < LINE);
-      while (collides()) y += LINE / 2;
-      taken.push({ from, to: from + width, y });
-      return text(onLeft ? left - 8 : left + 8, y, name, onLeft ? { anchor: 'end' } : {});
-    });
+  const taken = points.map(({ left, top }) => ({ from: left - DOT, to: left + DOT, y: top + 4 }));
+  return (
+    points
+      // From the right, so that no line crosses a name.
+      .toSorted((a, b) => Math.round(a.top) - Math.round(b.top) || b.left - a.left)
+      .flatMap(({ name, left, top, group }) => {
+        const width = name.length * CHARACTER;
+        const onLeft = left + 8 + width > PLOT.right;
+        const from = onLeft ? left - 8 - width : left + 8;
+        let y = top + 4;
+        const collides = () =>
+          taken.some((other) => from < other.to && other.from < from + width && Math.abs(other.y - y) < LINE);
+        while (collides()) y += LINE / 2;
+        taken.push({ from, to: from + width, y });
+        const at = onLeft ? left - 8 : left + 8;
+        const leader = `<path d="M${px(left)} ${px(top)}L${px(at)} ${px(y - 4)}" stroke="${colour(group)}"/>`;
+        return [...(y > top + 4 ? [leader] : []), text(at, y, name, onLeft ? { anchor: 'end' } : {})];
+      })
+  );
 }

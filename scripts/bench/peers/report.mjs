@@ -64,9 +64,10 @@ const shorten = (reason) => (reason.length > LONGEST_REASON ? `${reason.slice(0,
 export function chartSize({ width, height, factor, threads, model, rows }) {
   const bars = rows
     .filter(({ status }) => status === 'timed')
-    .map(({ name, precision, timing }) => ({
+    .map(({ name, ours, precision, timing }) => ({
       name: precision === 'fp32' ? name : `${name}, ${precision}`,
       value: timing.median,
+      group: ours ? 0 : 1,
     }));
   const title = `${model}, k = ${factor}, ${width}x${height}, ${threads} threads: time of one window`;
   return barChart({ title, xLabel: 'ms, shorter is faster', bars, caption: 'fp32 where nothing else is said.' });
