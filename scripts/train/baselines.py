@@ -9,7 +9,7 @@ by their time stamps. minterpolate leaves some gaps at the end out: all three ar
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from statistics import fmean
 
@@ -21,6 +21,7 @@ import validate
 from validate import HeldOutClip, Score
 
 FILTER = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
+MINTERPOLATE = "FFmpeg minterpolate"
 RATE = 10  # of the kept frames; only ratios matter
 
 
@@ -63,18 +64,24 @@ def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
     frames = decoded(clip)
     truth = [frame.to_ndarray(format="rgb24") for frame in frames]
     methods = {"linear blend": validate.blend(k), "nearest frame": validate.nearest(k)}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("minterpolate", *methods)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (MINTERPOLATE, *methods)}
     for instant, made in minterpolate(frames[::k], k):
         gap, j = divmod(instant, k)
         if j == 0 or (gap + 1) * k >= len(truth):
             continue
         window = np.stack([truth[gap * k], truth[(gap + 1) * k]])
         for name, image in (
-            ("minterpolate", made),
+            (MINTERPOLATE, made),
             *((name, method(window)[j - 1]) for name, method in methods.items()),
         ):
             found[name].append((metrics.psnr(image, truth[instant]), metrics.ssim_matlab(image, truth[instant])))
     return {name: Score(fmean(p for p, _ in all), fmean(s for _, s in all), len(all)) for name, all in found.items()}
+
+
+def rows(clips: Sequence[HeldOutClip], k: int) -> dict[str, list[Score]]:
+    """The three methods' scores on each clip."""
+    found = [measure(clip, k) for clip in clips]
+    return {name: [scores[name] for scores in found] for name in found[0]}
 
 
 def main() -> None:
@@ -84,11 +91,7 @@ def main() -> None:
     args = parser.parse_args()
     clips = validate.named_clips(args)
     for k in args.factors:
-        rows: dict[str, list[Score]] = {}
-        for clip in clips:
-            for name, score in measure(clip, k).items():
-                rows.setdefault(name, []).append(score)
-        print(f"\nEvery {k}th frame kept\n\n{validate.table(rows, [clip.name for clip in clips])}", flush=True)
+        print(f"\nEvery {k}th frame kept\n\n{validate.table(rows(clips, k), clips)}", flush=True)
 
 
 if __name__ == "__main__":

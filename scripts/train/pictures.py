@@ -16,12 +16,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 
 import metrics
 import validate
-import weights
-from model import build, channels_last
 from validate import HeldOutClip, Method
 
 matplotlib.use("Agg")
@@ -109,13 +106,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=224, help="of a cut, in pixels (default 224)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .jpg or .png")
     args = parser.parse_args()
-    model = channels_last(build(*weights.read(args.model))).eval()
-    method, k, inputs = validate.network(model, torch.device("cpu")), model.config.factor, model.config.inputs
+    method, config = validate.method_of(args.model)
     clips = validate.named_clips(args)
     if unknown := [name for name in args.clips if not any(clip.name.endswith(name) for clip in clips)]:
         parser.error(f"not among the held-out clips: {', '.join(unknown)}; they are {', '.join(c.name for c in clips)}")
     chosen = [clip for clip in clips if clip.name.endswith(tuple(args.clips))]
-    found = [result for clip in chosen for result in results(method, clip, k, inputs, args.gaps)]
+    found = [result for clip in chosen for result in results(method, clip, config.factor, config.inputs, args.gaps)]
     draw({"typical": typical(found), "bad": bad(found)}, args.height, args.width, args.output)
 
 

@@ -6,17 +6,27 @@ python properties.py --model mini-2x.safetensors --data clips --split split.json
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import torch
 
 import metrics
 import validate
-import weights
-from model import build, channels_last
 from validate import HeldOutClip, Method
+
+GAPS = 4  # measured of each clip, where nothing else is asked
+
+
+@dataclass(frozen=True)
+class Properties:
+    """Those of a method on one clip."""
+
+    still: float  # mean |error| in 8-bit steps where a window repeats one frame; the worst window's
+    mirrored: list[float]  # PSNR of each answer to mirrored frames against the mirrored answer
+    reversed: list[float]  # the same in time
 
 
 def flat_error(method: Method, inputs: int) -> int:
@@ -25,46 +35,47 @@ def flat_error(method: Method, inputs: int) -> int:
     return max(int(np.abs(method(window).astype(int) - window[0]).max()) for window in windows)
 
 
-def still_error(method: Method, window: np.ndarray) -> float:
-    """Mean |error|, in 8-bit steps, where every frame of the window is its first."""
-    still = np.repeat(window[:1], len(window), axis=0)
-    return float(np.abs(method(still).astype(int) - window[0]).mean())
+def measure(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -> Properties:
+    found = Properties(0.0, [], [])
+    for window, _ in clip.gaps(k, inputs, gaps):
+        still = np.repeat(window[:1], inputs, axis=0)
+        error = float(np.abs(method(still).astype(int) - window[0]).mean())
+        found = Properties(max(found.still, error), found.mirrored, found.reversed)
+        answer = method(window)
+        found.mirrored.extend(agreement(method(window[:, :, ::-1].copy())[:, :, ::-1], answer))
+        found.reversed.extend(agreement(method(window[::-1].copy())[::-1], answer))
+    return found
 
 
-def mirrored(method: Method, window: np.ndarray) -> float:
-    """PSNR of the answer to mirrored frames against the mirrored answer."""
-    return agreement(method(window[:, :, ::-1].copy())[:, :, ::-1], method(window))
+def agreement(a: np.ndarray, b: np.ndarray) -> list[float]:
+    return [metrics.psnr(x, y) for x, y in zip(a, b, strict=True)]
 
 
-def reversed_time(method: Method, window: np.ndarray) -> float:
-    """PSNR of the answer to reversed frames against the reversed answer."""
-    return agreement(method(window[::-1].copy())[::-1], method(window))
+def table(found: Sequence[Properties], titles: Sequence[str]) -> str:
+    """Markdown: one row for each property, one column for each clip."""
+    rows = {
+        "still frames: mean error of 255": [f"{one.still:.2f}" for one in found],
+        "mirrored: mean / least dB": [f"{fmean(one.mirrored):.1f} / {min(one.mirrored):.1f}" for one in found],
+        "reversed: mean / least dB": [f"{fmean(one.reversed):.1f} / {min(one.reversed):.1f}" for one in found],
+    }
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
 
 
-def agreement(a: np.ndarray, b: np.ndarray) -> float:
-    return fmean(metrics.psnr(x, y) for x, y in zip(a, b, strict=True))
-
-
-def row(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -> str:
-    windows = [window for window, _ in clip.gaps(k, inputs, gaps)]
-    still = fmean(still_error(method, window) for window in windows)
-    answers = [[check(method, window) for window in windows] for check in (mirrored, reversed_time)]
-    return f"| {clip.name} | {still:.3f} | " + " | ".join(f"{min(a):.2f} / {fmean(a):.2f}" for a in answers) + " |"
+def report(method: Method, clips: Sequence[HeldOutClip], k: int, inputs: int, gaps: int) -> str:
+    found = [measure(method, clip, k, inputs, gaps) for clip in clips]
+    flat = f"Flat grey comes out at most {flat_error(method, inputs)} of 255 off."
+    return f"{flat}\n\n{table(found, [clip.title for clip in clips])}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     validate.add_clip_options(parser)
-    parser.add_argument("--gaps", type=int, default=4, help="gaps measured of each clip (default 4)")
+    parser.add_argument("--gaps", type=int, default=GAPS, help=f"gaps measured of each clip (default {GAPS})")
     args = parser.parse_args()
-    model = channels_last(build(*weights.read(args.model))).eval()
-    method, config = validate.network(model, torch.device("cpu")), model.config
-    print(f"Flat grey: at most {flat_error(method, config.inputs)} of 255 off.\n")
-    print("| clip | still frames: mean error of 255 | mirrored: least / mean dB | reversed: least / mean dB |")
-    print("|---|---|---|---|")
-    for clip in validate.named_clips(args):
-        print(row(method, clip, config.factor, config.inputs, args.gaps), flush=True)
+    method, config = validate.method_of(args.model)
+    print(report(method, validate.named_clips(args), config.factor, config.inputs, args.gaps))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from torch import Tensor
 import metrics
 import weights
 from clips import Box, Clip, ClipError, Footage, find_clips, open_cache, scan
-from model import Flavr, build, channels_last
+from model import Config, Flavr, build, channels_last
 from splits import Split
 
 # From a window of 2C frames [2C, H, W, 3] to the k-1 frames of its gap, all uint8.
@@ -42,6 +42,16 @@ class HeldOutClip:
     footage: Footage
     first: int
     stop: int
+
+    @property
+    def title(self) -> str:
+        """The clip and its range in words."""
+        path, frames = Path(self.name).with_suffix("").as_posix(), self.footage.facts.frames
+        if (self.first, self.stop) == (0, frames):
+            return path
+        if self.stop == frames:
+            return f"{path}, last {frames - self.first}"
+        return f"{path}, {self.first} to {self.stop - 1}"
 
     def gaps(self, k: int, inputs: int, most: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(window, truth) of each gap, or of `most` of them, evenly spread."""
@@ -123,6 +133,12 @@ def network(model: Flavr, device: torch.device, half: bool = False) -> Method:
     return method
 
 
+def method_of(path: Path, device: str = "cpu", half: bool = False) -> tuple[Method, Config]:
+    """The model in a file as a method, and what it is."""
+    model = channels_last(build(*weights.read(path))).eval().to(device)
+    return network(model, torch.device(device), half), model.config
+
+
 def measure(
     method: Method, clip: HeldOutClip, k: int, inputs: int, most: int | None = None, ssim: bool = True
 ) -> Score:
@@ -134,9 +150,9 @@ def measure(
     return Score(fmean(p for p, _ in found), fmean(s for _, s in found), len(found))
 
 
-def table(rows: dict[str, Sequence[Score]], names: Sequence[str]) -> str:
+def table(rows: dict[str, Sequence[Score]], clips: Sequence[HeldOutClip]) -> str:
     """Markdown: one row for each method, PSNR / SSIM for each clip and their mean."""
-    lines = ["| | " + " | ".join(names) + " | mean |", "|---" * (len(names) + 2) + "|"]
+    lines = ["| | " + " | ".join(clip.title for clip in clips) + " | mean |", "|---" * (len(clips) + 2) + "|"]
     for method, scores in rows.items():
         mean = Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores), 0)
         lines.append(f"| {method} | " + " | ".join(f"{s.psnr:.2f} / {s.ssim:.4f}" for s in (*scores, mean)) + " |")
@@ -154,13 +170,12 @@ def main() -> None:
     args = parser.parse_args()
     k, inputs, methods = args.factor, 4, {}
     if args.model:
-        model = channels_last(build(*weights.read(args.model))).eval().to(args.device)
-        k, inputs = model.config.factor, model.config.inputs
-        methods[args.model.stem] = network(model, torch.device(args.device), args.bf16)
+        methods[args.model.stem], config = method_of(args.model, args.device, args.bf16)
+        k, inputs = config.factor, config.inputs
     methods |= {"linear blend": blend(k), "nearest frame": nearest(k)}
     clips = named_clips(args)
     rows = {name: [measure(method, clip, k, inputs, args.gaps) for clip in clips] for name, method in methods.items()}
-    print(table(rows, [clip.name for clip in clips]))
+    print(table(rows, clips))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ import pytest
 import torch
 
 import baselines
+import card
+import properties
 import validate
 import weights
 from clips import ClipError, find_clips, scan
@@ -147,6 +151,45 @@ def test_split_that_names_an_absent_clip_is_refused(tmp_path: Path) -> None:
         validate.held_out_clips([tmp_path], Split({"absent.mkv": None}), tmp_path / "cache")
 
 
+def test_range_of_a_clip_is_named_in_words(held_out: validate.HeldOutClip) -> None:
+    whole, last, inner = (replace(held_out, first=first, stop=stop) for first, stop in ((0, 13), (4, 13), (2, 12)))
+    assert [clip.title for clip in (whole, last, inner)] == ["a", "a, last 9", "a, 2 to 11"]
+
+
+def test_blend_has_every_property(held_out: validate.HeldOutClip) -> None:
+    assert properties.flat_error(validate.blend(4), 4) == 0
+    found = properties.measure(validate.blend(4), held_out, 4, 4, gaps=2)
+    assert found.still == 0
+    assert found.mirrored == [100.0] * 6
+    assert min(found.reversed) > 50  # ties are rounded to even, whichever way the frames run
+
+
+def test_method_that_lacks_a_property_is_found_out(held_out: validate.HeldOutClip) -> None:
+    def fades(window: np.ndarray) -> np.ndarray:
+        """The earlier frame, darker from the left to the right."""
+        return (window[1:2] * np.linspace(1, 0.5, window.shape[2])[:, None]).astype(np.uint8)
+
+    assert properties.flat_error(fades, 4) > 100
+    found = properties.measure(fades, held_out, 2, 4, gaps=2)
+    assert found.still > 10
+    assert max(found.mirrored + found.reversed) < 30
+
+
+def test_card_has_the_lines_of_file_quality_and_properties(
+    tmp_path: Path, held_out: validate.HeldOutClip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = model_file(tmp_path / "tiny.safetensors")
+    options = ["--data", str(tmp_path), "--split", str(tmp_path / "split.json"), "--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr(sys, "argv", ["card.py", "--model", str(model), *options, "--baselines"])
+    card.main()
+    lines = capsys.readouterr().out.splitlines()
+    size, digest = model.stat().st_size / 1e6, sha256(model.read_bytes()).hexdigest()
+    assert lines[0] == f"| File | `tiny.safetensors`, {size:.1f} MB, float32, SHA-256 `{digest}` |"
+    methods = ["tiny", "FFmpeg minterpolate", "linear blend", "nearest frame"]
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines[5:9]] == methods
+    assert any(line.startswith("| mirrored: mean / least dB | ") for line in lines)
+
+
 def test_minterpolate_is_matched_to_the_truth_by_time(tmp_path: Path) -> None:
     """A smooth pan: motion compensation must beat the blend by far, a shift by one frame could not."""
     x = np.arange(96)[None, :, None] + 1.5 * np.arange(33)[:, None, None, None] + 0.3 * np.arange(64)[:, None, None]
@@ -155,6 +198,6 @@ def test_minterpolate_is_matched_to_the_truth_by_time(tmp_path: Path) -> None:
     (clip,) = find_clips(tmp_path)
     held_out = validate.HeldOutClip("a.mkv", scan(clip, tmp_path), 0, 33)
     scores = baselines.measure(held_out, 4)
-    assert scores["minterpolate"].psnr > scores["linear blend"].psnr + 3
+    assert scores[baselines.MINTERPOLATE].psnr > scores["linear blend"].psnr + 3
     assert scores["linear blend"].psnr > scores["nearest frame"].psnr
-    assert scores["minterpolate"].frames >= 3 * 5
+    assert scores[baselines.MINTERPOLATE].frames >= 3 * 5
