@@ -85,11 +85,23 @@ class TrainingSet(Dataset[Sample]):
                     found[number] = np.array(first, np.int32)
         return Supply(found)
 
+    def _why_not(self, clip: Guarded) -> str:
+        """Why no sample comes from a clip."""
+        s, facts = self.sampling, clip.facts
+        span = Window.length(s.inputs, s.k, min(s.strides))
+        if min(facts.height, facts.width) < s.crop:
+            return f"it is {facts.width}x{facts.height}, a sample {s.crop}x{s.crop}"
+        if facts.frames < span:
+            return f"it has {facts.frames} frames, a window {span}"
+        if clip.held_out == (0, facts.frames):
+            return "held out"
+        return f"it has no moving shot of {span} frames outside what is held out"
+
     def unusable(self) -> dict[str, str]:
         """Clips that no sample can come from, with the reason."""
         used = {number for supply in self.windows.values() for number in supply.clips}
         return {
-            clip.footage.clip.name: "held out, too small, too short or still: it has no window to train on"
+            clip.footage.clip.name: self._why_not(clip)
             for number, clip in enumerate(self.footage)
             if number not in used
         }

@@ -119,6 +119,9 @@ class Recipe:
         return Recipe(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
 
 
+# The options that decide the network: a run that goes on keeps them.
+NETWORK = {"init", "nf"} | {field.name for field in fields(Config)} & {field.name for field in fields(Recipe)}
+
 HELP = {
     "data": "roots of clips: folders of videos or frames, Vimeo-90K septuplets, GoPro; none: procedural motion alone",
     "split": "split file: held-out frames, which training refuses and validation measures",

@@ -28,10 +28,12 @@ class Split:
 
     @staticmethod
     def load(path: Path) -> Split:
-        value = json.loads(path.read_text())
-        ranges = {
-            name: None if span is None else (int(span[0]), int(span[1])) for name, span in value["validation"].items()
-        }
+        try:
+            value = json.loads(path.read_text())
+            ranges = {name: None if span is None else as_range(*span) for name, span in value["validation"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            expected = '{"validation": {CLIP: null or [FIRST, STOP]}}'
+            raise ClipError(f"{path} is no split file: expected {expected}; found {error!r}") from None
         unknown = [name for name in value.get("select", []) if name not in ranges]
         if unknown:
             raise ClipError(f"{path}: `select` names clips that `validation` does not: {', '.join(unknown)}")
@@ -51,6 +53,10 @@ class Split:
         if not 0 <= first < stop <= footage.facts.frames:
             raise ClipError(f"{name} has {footage.facts.frames} frames; the split holds out {first} to {stop - 1}")
         return first, stop
+
+
+def as_range(first: int, stop: int) -> Range:
+    return int(first), int(stop)
 
 
 class Guarded:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import files
+import weights
 from model import Config, Flavr
 
 
@@ -71,7 +72,7 @@ class Checkpoint:
 
 
 def load(path: Path) -> Checkpoint:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = weights.read_torch(path)
     missing = {field.name for field in fields(Checkpoint)} - set(content)
     if missing:
         raise ValueError(f"{path} is not a checkpoint of train.py: it lacks {', '.join(sorted(missing))}")

@@ -260,7 +260,11 @@ def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, Train
     if not options.resume and last.is_file():
         raise TrainingError(f"{folder} holds a run already: --resume goes on with it, or name another folder")
     checkpoint = state.load(last) if options.resume else None
-    recipe = recipes.from_options(options, Recipe.from_json(checkpoint.recipe) if checkpoint else Recipe())
+    before = Recipe.from_json(checkpoint.recipe) if checkpoint else Recipe()
+    recipe = recipes.from_options(options, before)
+    changed = sorted(name for name in recipes.NETWORK if getattr(recipe, name) != getattr(before, name))
+    if checkpoint and changed:
+        raise TrainingError(f"{last} is of another variant: a run keeps its network; leave out {', '.join(changed)}")
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder)
     skipped = folder / SKIPPED

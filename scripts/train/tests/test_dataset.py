@@ -92,6 +92,23 @@ def test_clip_without_a_window_is_listed(clip: Footage) -> None:
     assert {number for supply in samples.windows.values() for number in supply.clips} == {0}
 
 
+@pytest.mark.parametrize(
+    ("sampling", "held_out", "words"),
+    [
+        (dict(crop=64), None, "it is 48x48, a sample 64x64"),
+        (dict(k=8, strides=(2, 1)), None, "it has 20 frames, a window 25"),
+        ({}, (0, 20), "held out"),
+        ({}, (2, 20), "no moving shot of 7 frames"),
+    ],
+    ids=["small", "short", "held out", "cut up"],
+)
+def test_clip_that_gives_no_sample_is_listed_with_the_reason(
+    clip: Footage, sampling: dict[str, object], held_out: tuple[int, int] | None, words: str
+) -> None:
+    samples = TrainingSet([Guarded(clip, held_out)], Sampling(**{"crop": 32, "procedural": 1, **sampling}), seed=0)
+    assert words in samples.unusable()["a"]
+
+
 def test_image_that_cannot_be_read_is_listed_and_another_sample_drawn(tmp_path: Path) -> None:
     for number in (1, 2):
         write_images(tmp_path / "sequences" / f"00001/000{number}", moving(7), "im{}.png")

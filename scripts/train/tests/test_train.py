@@ -204,7 +204,11 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
         (["--resume"], "nothing to resume"),
         (["--data", "EMPTY"], "no data"),
         (["--data", "ABSENT"], "found none"),
-        (["--init", "OTHER"], "another variant"),
+        (["--init", "OTHER.safetensors"], "another variant"),
+        (["--init", "ABSENT.pth"], "ABSENT.pth"),
+        (["--init", "BROKEN.pth"], "damaged"),
+        (["--init", "BROKEN.safetensors"], "no safetensors file"),
+        (["--split", "BROKEN.pth"], "no split file"),
         (["--crop", "20"], "multiple of 8"),
         (["--schedule", "plateau"], "give --split"),
         (["--save-every", "0"], "at least 1"),
@@ -216,12 +220,21 @@ def test_run_that_cannot_start_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     (tmp_path / "EMPTY").mkdir()
-    weights.write(tmp_path / "OTHER", Flavr(Config.of_width(2, factor=4)).state_dict(), {})
-    (tmp_path / "OTHER").rename(tmp_path / "OTHER.safetensors")
-    places = {"EMPTY": "EMPTY", "ABSENT": "ABSENT", "OTHER": "OTHER.safetensors"}
-    given = [str(tmp_path / places[option]) if option in places else option for option in options]
+    (tmp_path / "BROKEN.pth").write_bytes(b"nothing that anyone could read")
+    (tmp_path / "BROKEN.safetensors").write_bytes(b"nothing that anyone could read")
+    weights.write(tmp_path / "OTHER.safetensors", Flavr(Config.of_width(2, factor=4)).state_dict(), {})
+    given = [str(tmp_path / option) if option[0].isupper() else option for option in options]
     assert run(tmp_path / "a", *given) == 1
     assert words in capsys.readouterr().err
+
+
+def test_run_keeps_its_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    assert run(tmp_path / "a", "--resume", "--factor", "4", "--steps", "2", tiny=False) == 1
+    assert "another variant" in capsys.readouterr().err
+    (tmp_path / "a" / "last.pt").write_bytes((tmp_path / "a" / "last.pt").read_bytes()[:1000])
+    assert run(tmp_path / "a", "--resume", tiny=False) == 1
+    assert "damaged" in capsys.readouterr().err
 
 
 def test_run_is_not_overwritten_by_a_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
