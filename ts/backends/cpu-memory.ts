@@ -1,7 +1,7 @@
 import { FlavrError } from '../errors.js';
 import type { FrameFormat } from '../frame.js';
 import type { Model } from '../model/config.js';
-import type { BuiltGraph, FedKernel } from '../model/graph-spec.js';
+import type { FedKernel, PlannedGraph } from '../model/graph-spec.js';
 import { ElementType, elementBytes } from '../model/onnx/proto.js';
 import { elementCount } from '../model/shape.js';
 
@@ -21,14 +21,17 @@ export interface CpuMemory {
   readonly perFrameSize: number;
 }
 
-export function estimateCpuMemory(model: Model, { bytes, spec, estimate, fed }: BuiltGraph): CpuMemory {
+export function estimateCpuMemory(
+  model: Model,
+  { spec, estimate, fed }: Pick<PlannedGraph, 'spec' | 'estimate' | 'fed'>,
+): CpuMemory {
   // Half precision is computed in float32. A graph of another maker has the convolutions it has.
   const scale = WORKING_SET[model.kind === 'graph' ? '3d' : spec.lowering] * (spec.precision === 'fp16' ? 2 : 1);
   return {
     // Weights stand in the graph's file, in the session, and once more in the order that its kernels want; as much again
     // is what opening was seen to take for a while, the more the larger they are. Those that it is fed with stand once,
     // beside the kernels that they were made of last.
-    fixed: PROCESS + bytes.length + 3 * estimate.weightBytes + fedBytes(fed),
+    fixed: PROCESS + 4 * estimate.weightBytes + fedBytes(fed),
     perFrameSize: scale * estimate.peakActivationBytes,
   };
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { FlavrError } from '../errors.js';
 import { type Frame, type FrameFormat, frameBytes } from '../frame.js';
-import type { BuiltGraph, FedKernel } from '../model/graph-spec.js';
+import type { FedKernel, PlannedGraph } from '../model/graph-spec.js';
 import type { Batch, InferredWindow, Lane, Session, SessionOptions, SessionStats, Slot, Window } from './backend.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
 import { FramePool } from './frame-pool.js';
@@ -35,8 +35,8 @@ interface Pending {
 export interface CpuSessionOptions {
   readonly format: FrameFormat;
   readonly threads: number;
-  /** Builds and checks the graph of a pass factor, with weights inside or to be fed. */
-  readonly graph: (factor: number, fed: boolean) => Promise<BuiltGraph>;
+  /** Plans and checks the graph of a pass factor, with all weights inside or some to be fed. */
+  readonly graph: (factor: number, fed: boolean) => PlannedGraph;
   readonly memoryBytes: () => number;
 }
 
@@ -56,7 +56,7 @@ export class CpuSession implements Session {
   readonly #prepared = new Map<number, Promise<void>>();
   /** Kernels that the process has made weights of, by name. */
   readonly #fed = new Map<string, Promise<unknown>>();
-  #canFeed: Promise<boolean> | undefined;
+  #feedable: Promise<boolean> | undefined;
   readonly #exited: Promise<void>;
   #ids = 0;
   #slots = 0;
@@ -123,12 +123,11 @@ export class CpuSession implements Session {
 
   async #prepare(factor: number): Promise<void> {
     const { graph, threads } = this.#options;
-    let { bytes, inputs, fed } = await graph(factor, true);
-    if (fed.length > 0) {
-      this.#canFeed ??= this.#askFed();
-      if (await this.#canFeed) await this.#feed(fed);
-      else ({ bytes, inputs, fed } = await graph(factor, false));
-    }
+    let planned = graph(factor, true);
+    if (planned.fed.length > 0 && !(await this.#canFeed())) planned = graph(factor, false);
+    const { inputs, fed, encode } = planned;
+    // Here the graph is written while the process makes weights.
+    const [bytes] = await Promise.all([encode(), this.#feed(fed)]);
     const names = fed.flatMap((kernel) => kernel.inputs);
     await this.#ask(
       { op: 'prepare', id: this.#ids++, bytes: bytes.length, factor, inputs, fed: names, threads },
@@ -136,9 +135,11 @@ export class CpuSession implements Session {
     );
   }
 
-  async #askFed(): Promise<boolean> {
-    const { header } = await this.#ask({ op: 'ask-fed', id: this.#ids++, bytes: 0 });
-    return header.op === 'fed' && header.possible;
+  #canFeed(): Promise<boolean> {
+    this.#feedable ??= this.#ask({ op: 'ask-fed', id: this.#ids++, bytes: 0 }).then(
+      ({ header }) => header.op === 'fed' && header.possible,
+    );
+    return this.#feedable;
   }
 
   /** Hands over the kernels that the process does not have yet. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { buildGraphInSlices } from '../model/graph/build.js';
-import type { BuiltGraph, Precision } from '../model/graph-spec.js';
+import { planGraph } from '../model/graph/build.js';
+import type { PlannedGraph, Precision } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
 import { checkCpuMemory, estimateCpuMemory } from './cpu-memory.js';
@@ -27,8 +27,8 @@ export const cpuBackend: Backend = {
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
     const memoryBytes = new Map<number, number>();
     const fedNames = new Set<string>();
-    const graph = async (factor: number, fed: boolean): Promise<BuiltGraph> => {
-      const built = await buildGraphInSlices(model, {
+    const graph = (factor: number, fed: boolean): PlannedGraph => {
+      const planned = planGraph(model, {
         width: format.width,
         height: format.height,
         factor,
@@ -38,12 +38,12 @@ export const cpuBackend: Backend = {
         fed,
       });
       // All factors share the weights that their graphs are fed with.
-      const added = built.fed.filter(({ name }) => !fedNames.has(name));
-      const memory = estimateCpuMemory(model, { ...built, fed: added });
+      const added = planned.fed.filter(({ name }) => !fedNames.has(name));
+      const memory = estimateCpuMemory(model, { ...planned, fed: added });
       checkCpuMemory(memory, format, process.availableMemory());
       for (const { name } of added) fedNames.add(name);
       memoryBytes.set(factor, memory.fixed + memory.perFrameSize);
-      return built;
+      return planned;
     };
     throwIfAborted(signal);
     const session = new CpuSession({

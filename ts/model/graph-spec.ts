@@ -59,10 +59,10 @@ export interface FedKernel {
   readonly bytes: number;
 }
 
-/** A finished ONNX graph and what a caller must know of it before running it. */
-export interface BuiltGraph {
-  /** The serialized ONNX ModelProto. */
-  readonly bytes: Uint8Array;
+/** What a caller must know of a graph before running it, and how its file is written. */
+export interface PlannedGraph {
+  /** Converts the weights, without blocking the event loop, and gives the serialized ONNX ModelProto. */
+  readonly encode: () => Promise<Uint8Array>;
   /** With all defaults filled in. */
   readonly spec: Required<GraphSpec>;
   /** Names of the frames' inputs, in order of time. */
@@ -72,6 +72,12 @@ export interface BuiltGraph {
   /** Bytes from one frame to the next in the ring form; H*W*3 in the framed form. */
   readonly frameStride: number;
   readonly estimate: GraphEstimate;
+}
+
+/** A finished ONNX graph. */
+export interface BuiltGraph extends Omit<PlannedGraph, 'encode'> {
+  /** The serialized ONNX ModelProto. */
+  readonly bytes: Uint8Array;
 }
 
 /** What a graph takes, counted on the graph itself. */

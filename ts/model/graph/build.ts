@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { checkModel, type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import { type BuiltGraph, type GraphEstimate, type GraphSpec, LOWERINGS, type Tap } from '../graph-spec.js';
+import {
+  type BuiltGraph,
+  type GraphEstimate,
+  type GraphSpec,
+  LOWERINGS,
+  type PlannedGraph,
+  type Tap,
+} from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel, encodeModelInSlices } from '../onnx/writer.js';
@@ -51,8 +58,14 @@ export async function buildGraphInSlices(
   spec: GraphSpec,
   taps: readonly Tap[] = [],
 ): Promise<BuiltGraph> {
-  const { graph, ...built } = assemble(model, completeSpec(model, spec), taps);
-  return { bytes: await encodeModelInSlices(graph), ...built };
+  const { encode, ...planned } = planGraph(model, spec, taps);
+  return { bytes: await encode(), ...planned };
+}
+
+/** All of a graph but its file. Same defaults and errors as `buildGraph`. */
+export function planGraph(model: Model, spec: GraphSpec, taps: readonly Tap[] = []): PlannedGraph {
+  const { graph, ...planned } = assemble(model, completeSpec(model, spec), taps);
+  return { encode: () => encodeModelInSlices(graph), ...planned };
 }
 
 /** The estimate of a graph without its file: no weights are converted. Same defaults and errors as `buildGraph`. */
@@ -90,7 +103,7 @@ function assemble(
   model: Model,
   spec: Required<GraphSpec>,
   taps: readonly Tap[] = [],
-): Omit<BuiltGraph, 'bytes'> & { graph: OnnxModel } {
+): Omit<PlannedGraph, 'encode'> & { graph: OnnxModel } {
   const { batch, height, width, form } = spec;
   const ring = form === 'ring';
   const frameStride = ring ? ringStride(height * width * 3) : height * width * 3;

@@ -269,16 +269,15 @@ function columnSlice({ shape, weight }: Kernel, step: number, to: Float32Array):
 function phaseSlice({ shape, weight }: Kernel, slice: number, to: Float32Array): void {
   const [channels, out, time] = shape as [number, number, number];
   const from = weight();
-  let at = 0;
-  for (const row of [0, 1]) {
-    for (const column of [0, 1]) {
-      for (let o = 0; o < out; o++) {
-        for (let c = 0; c < channels; c++) {
-          const plane = ((c * out + o) * time + slice) * 16;
-          for (const y of [row + 2, row]) {
-            for (const x of [column + 2, column]) to[at++] = from[plane + y * 4 + x]!;
-          }
-        }
+  for (let phase = 0; phase < 4; phase++) {
+    const first = (phase >> 1) * 4 + (phase & 1);
+    for (let o = 0, at = phase * out * channels * 4; o < out; o++) {
+      for (let c = 0; c < channels; c++, at += 4) {
+        const plane = ((c * out + o) * time + slice) * 16 + first;
+        to[at] = from[plane + 10]!;
+        to[at + 1] = from[plane + 8]!;
+        to[at + 2] = from[plane + 2]!;
+        to[at + 3] = from[plane]!;
       }
     }
   }

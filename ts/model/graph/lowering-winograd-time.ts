@@ -114,20 +114,24 @@ export class LoweringWinogradTime extends Lowering2d {
   }
 
   /** The six convolutions' weights. */
-  #weights(layer: TimeLayer): Value[] {
-    const { kernel, cut, weightShape } = layer;
-    const slices = slicesInOrder(layer);
+  #weights({ kernel, cut, weightShape, taps }: TimeLayer): Value[] {
     const length = elementCount(weightShape);
-    return OF_KERNEL.map((factors, i) =>
+    const cutSlices = () =>
+      slicesInOrder({ taps }).map((slice) => {
+        const to = new Float32Array(length);
+        cut(kernel, slice, to);
+        return to;
+      }) as [Float32Array, Float32Array, Float32Array];
+    // Held while the six are written, which is one after another.
+    let slices: ReturnType<typeof cutSlices> | undefined;
+    return OF_KERNEL.map(([ofBefore, ofSame, ofBehind], i) =>
       this.builder.weight(`${kernel.name}.winograd[${i}]`, this.type, weightShape, () => {
-        const sum = new Float64Array(length);
-        const one = new Float32Array(length);
-        factors.forEach((factor, k) => {
-          if (factor === 0) return;
-          cut(kernel, slices[k]!, one);
-          for (let j = 0; j < length; j++) sum[j]! += factor * one[j]!;
-        });
-        return Float32Array.from(sum);
+        slices ??= cutSlices();
+        const [before, same, behind] = slices;
+        if (i === OF_KERNEL.length - 1) slices = undefined;
+        const sum = new Float32Array(length);
+        for (let j = 0; j < length; j++) sum[j] = ofBefore * before[j]! + ofSame * same[j]! + ofBehind * behind[j]!;
+        return sum;
       }),
     );
   }
