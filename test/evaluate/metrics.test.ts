@@ -59,6 +59,31 @@ test('luma PSNR weighs the channels by BT.601', () => {
   near(psnr(grey(0), red, 'y'), 20 * Math.log10(255 / 65), 1e-9, 'y');
 });
 
+test('luma SSIM agrees with its definition, place by place', () => {
+  const [{ a, b }] = pairs as [(typeof pairs)[number]];
+  const { width, height } = a;
+  const [x, y] = [a, b].map(({ data }) => (row: number, column: number) => {
+    const at = 3 * (Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, column)));
+    return Math.round(16 + (65.481 * data[at]! + 128.553 * data[at + 1]! + 24.966 * data[at + 2]!) / 255);
+  }) as [Plane, Plane];
+  type Plane = (row: number, column: number) => number;
+  const near11 = Array.from({ length: 121 }, (_, i) => [Math.floor(i / 11) - 5, (i % 11) - 5] as const);
+  const total = near11.reduce((sum, [dy, dx]) => sum + Math.exp(-(dx * dx + dy * dy) / 4.5), 0);
+  const blur = (row: number, column: number, of: Plane) =>
+    near11.reduce((sum, [dy, dx]) => sum + Math.exp(-(dx * dx + dy * dy) / 4.5) * of(row + dy, column + dx), 0) / total;
+  let sum = 0;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const [mx, my] = [blur(row, column, x), blur(row, column, y)];
+      const product = (p: Plane, q: Plane) => blur(row, column, (r, c) => p(r, c) * q(r, c));
+      const [vx, vy, vxy] = [product(x, x) - mx * mx, product(y, y) - my * my, product(x, y) - mx * my];
+      const [c1, c2] = [2.55 ** 2, 7.65 ** 2];
+      sum += ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2));
+    }
+  }
+  near(ssim(a, b, 'gaussian2d-luma'), sum / (width * height), 1e-5, 'gaussian2d-luma');
+});
+
 test('interpolation error is the mean absolute difference in grey levels', () => {
   assert.is(interpolationError(grey(100), grey(103)), 3);
 });

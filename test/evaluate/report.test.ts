@@ -96,7 +96,7 @@ test('a run measures, compares and says how', async () => {
 
 test('other figures are taken where they are asked for, and no published rows stand beside them', async () => {
   const { sets } = await evaluateMethods({ ...VIDEO, methods: [blend], limit: 1, metrics: 'y' });
-  assert.equal([sets[0]!.measurement.psnr, sets[0]!.measurement.ssim], ['y', 'gaussian2d']);
+  assert.equal([sets[0]!.measurement.psnr, sets[0]!.measurement.ssim], ['y', 'gaussian2d-luma']);
   assert.equal(sets[0]!.published, []);
 });
 

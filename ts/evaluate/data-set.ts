@@ -36,7 +36,7 @@ const METRICS = {
   flavr: { psnr: 'flavr', ssim: 'matlab3d' },
   cain: { psnr: 'rounded80', ssim: 'matlab3d-rounded' },
   rounded: { psnr: 'rounded', ssim: 'uniform7' },
-  y: { psnr: 'y', ssim: 'gaussian2d' },
+  y: { psnr: 'y', ssim: 'gaussian2d-luma' },
 } as const satisfies Record<string, Pick<Measurement, 'psnr' | 'ssim'>>;
 
 export const METRICS_NAMES = Object.keys(METRICS) as Metrics[];

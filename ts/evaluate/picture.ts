@@ -41,6 +41,9 @@ export function exactLuma(rgb: Uint8Array): Float64Array {
   return out;
 }
 
+/** The same as 8 bits hold it. */
+export const roundedLuma = (rgb: Uint8Array): Float64Array => exactLuma(rgb).map(Math.round);
+
 /** @throws FlavrError `BAD_ARGUMENT` unless both pictures have one size and as many values as it says. */
 export function checkPair(a: Picture, b: Picture): void {
   for (const { data, width, height } of [a, b]) {

@@ -1,4 +1,4 @@
-import { checkPair, exactLuma, type Picture, rounded, toBytes } from './picture.js';
+import { checkPair, type Picture, rounded, roundedLuma, toBytes } from './picture.js';
 
 /**
  * How PSNR is taken; papers differ, so a number without its variant says little.
@@ -18,7 +18,7 @@ export function psnr(a: Picture, b: Picture, variant: PsnrVariant = 'flavr'): nu
   checkPair(a, b);
   if (variant === 'flavr') return -10 * Math.log10(meanSquare(a, b) + 1e-8);
   if (variant === 'rounded80') return psnr(rounded(a), rounded(b), 'flavr');
-  const [x, y] = variant === 'y' ? [luma(toBytes(a)), luma(toBytes(b))] : [toBytes(a), toBytes(b)];
+  const [x, y] = variant === 'y' ? [roundedLuma(toBytes(a)), roundedLuma(toBytes(b))] : [toBytes(a), toBytes(b)];
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (x[i]! - y[i]!) ** 2;
   return sum === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10((255 * 255 * x.length) / sum);
@@ -31,8 +31,6 @@ function meanSquare(a: Picture, b: Picture): number {
   for (let i = 0; i < a.data.length; i++) sum += (a.data[i]! / scaleA - b.data[i]! / scaleB) ** 2;
   return sum / a.data.length;
 }
-
-const luma = (rgb: Uint8Array): Float64Array => exactLuma(rgb).map(Math.round);
 
 /** Interpolation error as Middlebury reports it: the mean absolute difference of 8-bit values. */
 export function interpolationError(a: Picture, b: Picture): number {

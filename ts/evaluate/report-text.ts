@@ -14,6 +14,7 @@ const SSIM: Readonly<Record<SsimVariant, string>> = {
   matlab3d: 'SSIM as FLAVR takes it (ssim_matlab, 3-D)',
   'matlab3d-rounded': 'SSIM as CAIN takes it (ssim_matlab, 3-D, of 8-bit values)',
   gaussian2d: 'SSIM with a 2-D Gaussian',
+  'gaussian2d-luma': 'SSIM of 8-bit luma (BT.601) with a 2-D Gaussian',
   uniform7: "SSIM as scikit-image's default (8-bit, 7x7)",
   'uniform7-luma': 'SSIM as XVFI takes it (luma, 7x7)',
 };

@@ -1,4 +1,4 @@
-import { checkPair, exactLuma, type Picture, planes, rounded, toBytes } from './picture.js';
+import { checkPair, exactLuma, type Picture, planes, rounded, roundedLuma, toBytes } from './picture.js';
 
 /**
  * How SSIM is taken; papers differ, so a number without its variant says little.
@@ -6,11 +6,18 @@ import { checkPair, exactLuma, type Picture, planes, rounded, toBytes } from './
  *   columns, edges repeated, values clamped to [0,1].
  * - `matlab3d-rounded`: the same of 8-bit values, as CAIN's code has it.
  * - `gaussian2d`: `matlab3d` in two dimensions, each channel by itself.
+ * - `gaussian2d-luma`: that of the 8-bit luma (BT.601, 16 to 235), in units of 255.
  * - `uniform7`: scikit-image's default on 8-bit values: a flat 7x7 window with sample covariance, edges left out.
  * - `uniform7-luma`: the same of their luma (BT.601), as XVFI's code has it: the range is that of the first picture's values,
  *   so the order of the two matters.
  */
-export type SsimVariant = 'matlab3d' | 'matlab3d-rounded' | 'gaussian2d' | 'uniform7' | 'uniform7-luma';
+export type SsimVariant =
+  | 'matlab3d'
+  | 'matlab3d-rounded'
+  | 'gaussian2d'
+  | 'gaussian2d-luma'
+  | 'uniform7'
+  | 'uniform7-luma';
 
 const RADIUS = 5;
 const GAUSSIAN = gaussian(RADIUS, 1.5);
@@ -27,13 +34,28 @@ interface Volume {
  */
 export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'): number {
   checkPair(a, b);
-  if (variant === 'uniform7') return uniformSsim(a, b);
-  if (variant === 'uniform7-luma') return lumaSsim(a, b);
-  if (variant === 'matlab3d-rounded') return ssim(rounded(a), rounded(b), 'matlab3d');
-  const x = clamped(planes(a));
-  const y = clamped(planes(b));
-  const across = variant === 'matlab3d';
-  const blur = (values: Float32Array) => blurPlanes(values, a, across);
+  switch (variant) {
+    case 'matlab3d':
+      return gaussianSsim(clamped(planes(a)), clamped(planes(b)), a, true);
+    case 'matlab3d-rounded':
+      return ssim(rounded(a), rounded(b), 'matlab3d');
+    case 'gaussian2d':
+      return gaussianSsim(clamped(planes(a)), clamped(planes(b)), a, false);
+    case 'gaussian2d-luma':
+      return gaussianSsim(lumaPlane(a), lumaPlane(b), a, false);
+    case 'uniform7':
+      return uniformSsim(a, b);
+    case 'uniform7-luma':
+      return uniformLumaSsim(a, b);
+  }
+}
+
+const lumaPlane = (picture: Picture): Float32Array =>
+  Float32Array.from(roundedLuma(toBytes(picture)), (value) => value / 255);
+
+/** @param across whether the window goes over the three channels, too. */
+function gaussianSsim(x: Float32Array, y: Float32Array, size: Volume, across: boolean): number {
+  const blur = (values: Float32Array) => blurPlanes(values, size, across);
   const mean = { x: blur(x), y: blur(y) };
   const square = { xx: blur(product(x, x)), yy: blur(product(y, y)), xy: blur(product(x, y)) };
   let sum = 0;
@@ -119,7 +141,7 @@ function uniformSsim(a: Picture, b: Picture): number {
   return channels.reduce((sum, value) => sum + value, 0) / 3;
 }
 
-function lumaSsim(a: Picture, b: Picture): number {
+function uniformLumaSsim(a: Picture, b: Picture): number {
   const [x, y] = [exactLuma(toBytes(a)), exactLuma(toBytes(b))];
   const [low, high] = x.reduce(([min, max], value) => [Math.min(min, value), Math.max(max, value)], [255, 0]);
   return planeSsim(x, y, a, high - low, { channel: 0, channels: 1 });
