@@ -1,4 +1,13 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -145,6 +154,19 @@ test('scores of another method, factor or metric are not taken over', async () =
     await evaluateMethods({ ...VIDEO, limit: 2, journal, ...change, methods });
     assert.is((methods[0] as typeof method).calls, 2);
   }
+});
+
+test('scores of a video that another has taken the place of are not taken over', async () => {
+  const [data, journal] = [join(folder, 'clip.mp4'), join(folder, 'replaced')];
+  copyFileSync(CUT, data);
+  const calls = async () => {
+    const method = counted('m');
+    await evaluateMethods({ dataset: 'video', data, methods: [method], limit: 2, journal });
+    return method.calls;
+  };
+  assert.equal([await calls(), await calls()], [2, 0]);
+  utimesSync(data, 1, 1);
+  assert.is(await calls(), 2);
 });
 
 test('an infinite figure survives the journal', async () => {

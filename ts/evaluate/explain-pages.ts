@@ -33,7 +33,7 @@ export async function writeExplanation(
     return name;
   };
   const saveMaps = async (stage: string, which: string, { steps }: FeatureMaps): Promise<string> => {
-    const peak = steps.reduce((most, { values }) => values.reduce((m, v) => Math.max(m, Math.abs(v)), most), 0);
+    const peak = brightest(steps);
     const shown: string[] = [];
     for (const [t, map] of steps.entries()) {
       const frame = frames[Math.floor(((t + 0.5) * frames.length) / steps.length)]!;
@@ -61,13 +61,32 @@ export async function writeExplanation(
   }
   const page = htmlPage('flavr explain', [
     heading(1, 'What the gates look at'),
-    paragraph(`${model}, one window. Heat is the magnitude behind the gate, white at each channel's own largest.`),
+    paragraph(
+      `${model}, one window. Heat is the magnitude behind the gate, white at what one in two hundred of the channel's values exceeds.`,
+    ),
     `<div>${shownFrames.join('\n')}</div>`,
     htmlTable([['stage', 'channels', 'smallest factor', 'mean', 'largest factor'], ...gates.map(gateRow)]),
     ...stages,
   ]);
   await writeFile(join(folder, 'index.html'), page);
   return [...files, 'index.html'];
+}
+
+// A few values far above the others would leave a picture dark.
+const WHITE_FROM = 0.995;
+const MOST_VALUES = 100_000;
+
+/** The magnitude that is shown white: of a large map, by some of its values. */
+function brightest(steps: readonly FeatureMap[]): number {
+  const every = Math.ceil(steps.reduce((sum, { values }) => sum + values.length, 0) / MOST_VALUES);
+  const magnitudes = steps.flatMap(({ values }) =>
+    Array.from(
+      values.filter((_, i) => i % every === 0),
+      Math.abs,
+    ),
+  );
+  magnitudes.sort((a, b) => a - b);
+  return magnitudes[Math.floor(WHITE_FROM * (magnitudes.length - 1))] || magnitudes.at(-1)!;
 }
 
 /** A gate's numbers as a table's row. */

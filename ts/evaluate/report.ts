@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { throwIfAborted } from '../errors.js';
 import { packageVersion } from '../package.js';
@@ -115,7 +116,8 @@ async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journa
   const { methods, signal, onProgress } = options;
   const data = resolve(options.data);
   const { measurement, factor, inputs } = set;
-  const key = [measurement.name, `k=${factor}`, `2C=${inputs}`, measurement.psnr, measurement.ssim, data].join(' ');
+  const protocol = [measurement.name, `k=${factor}`, `2C=${inputs}`, measurement.psnr, measurement.ssim];
+  const key = [...protocol, await fileVersion(data), data].join(' ');
   // A factor that a method cannot do is found out before anything is measured.
   const outputs = methods.map((method) => method.output(factor));
   const fresh = new Set<string>();
@@ -130,6 +132,12 @@ async function evaluateSet(set: DataSet, options: EvaluateMethodsOptions, journa
   });
   const reported = scores.map((score, i) => ({ ...score, output: outputs[i]!, identity: methods[i]!.identity }));
   return setReport(set, data, reported, options.metrics === undefined);
+}
+
+/** What tells a video from another that took its place under its name; a folder has nothing of the kind. */
+async function fileVersion(path: string): Promise<string> {
+  const found = await stat(path);
+  return found.isFile() ? `${found.size}@${found.mtimeMs}` : 'folder';
 }
 
 function setReport(
