@@ -73,7 +73,7 @@ test('a wrong folder says what was expected and what was found, and leaves no fi
   assert.is(stdout, '');
   assert.match(
     stderr,
-    /^flavr: DATASET_INVALID: empty: expected one folder of frames per sequence.*; found no folders/m,
+    /^flavr: DATASET_INVALID: empty: expected one folder of frames per sequence.*; found nothing\./m,
   );
   assert.not.ok(existsSync(join(folder, 'r.csv')));
 });
