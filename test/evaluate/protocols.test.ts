@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openDataSet } from '../../ts/evaluate/data-set.js';
 import type { Sample } from '../../ts/evaluate/protocol.js';
 import { PROTOCOLS } from '../../ts/evaluate/protocols.js';
 
@@ -180,6 +181,12 @@ test('a wrong folder says what was expected and what was found', async () => {
   await refuses('davis', /test: expected .*; found A\./);
   await refuses('gopro', /clips of at least 7 frames .*; found at most 1 in one\./);
   await refuses('vimeo-septuplet', /expected sep_testlist\.txt .*; found test\./);
+});
+
+test('a method of two frames is measured on the same windows as one of four', async () => {
+  touch(...numbered(9, (i) => `bear/${i}.png`));
+  const counts = [2, 4].map(async (inputs) => (await openDataSet('davis', folder, { inputs })).count);
+  assert.equal(await Promise.all(counts), [2, 2]);
 });
 
 test('hidden files are no frames and hidden folders no clips', async () => {

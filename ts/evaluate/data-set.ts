@@ -98,7 +98,9 @@ function withMetrics(set: DataSet, metrics: Metrics | undefined): DataSet {
 
 async function openPublishedSet(protocol: Protocol, folder: string, options: DataSetOptions): Promise<DataSet> {
   const { samples: _list, layout: _layout, factors, ...measurement } = protocol;
-  const { inputs, factor = factors[0]!, limit } = options;
+  const { factor = factors[0]!, limit } = options;
+  // Which windows a four-frame protocol has does not depend on whether a method looks at all of them.
+  const inputs = protocol.twoFrame ? options.inputs : Math.max(4, options.inputs);
   if (!factors.includes(factor)) {
     const known = [...factors].sort((a, b) => a - b).join(', ');
     throw new FlavrError('BAD_ARGUMENT', `${protocol.name} is measured with k = ${known}; got ${factor}.`);

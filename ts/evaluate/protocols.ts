@@ -74,12 +74,14 @@ const gopro: Protocol = {
   },
 };
 
+const ADOBE = 'Su et al., "Deep Video Deblurring for Hand-held Cameras"; which clips is up to the folder';
+
 const adobe240: Protocol = {
   ...gopro,
   name: 'adobe240',
   title: 'Adobe240',
   preparation: { kind: 'none' },
-  source: 'Su et al., "Deep Video Deblurring for Hand-held Cameras"; full frames; which clips is up to the folder',
+  source: `${ADOBE}; full frames`,
   layout: 'one folder of frames per sequence (240 frames per second)',
 };
 
@@ -87,8 +89,8 @@ const adobe240Crop: Protocol = {
   ...adobe240,
   name: 'adobe240-512',
   title: 'Adobe240, cropped',
-  preparation: { kind: 'centre-crop', width: 512, height: 512 },
-  source: `${adobe240.source.replace('full frames', "the crop of FLAVR's loader and of IFRNet")}`,
+  preparation: gopro.preparation,
+  source: `${ADOBE}; the crop of FLAVR's loader and of IFRNet`,
 };
 
 // The offset of the two middle inputs from the target, by level.
