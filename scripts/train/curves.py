@@ -49,7 +49,7 @@ class Curves:
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
         steps = [int(row["step"]) for row in rows]
         left.plot(steps, [float(row["loss"] or "nan") for row in rows])
-        left.set(title="Training loss (L1)", xlabel="step")
+        left.set(title="Training loss", xlabel="step")
         for column, label in (("psnr", "model"), ("blend_psnr", "linear blend"), ("nearest_psnr", "nearest frame")):
             right.plot(steps, [float(row[column] or "nan") for row in rows], label=label)
         right.set(title="Validation PSNR (dB)", xlabel="step")

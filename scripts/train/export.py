@@ -51,7 +51,7 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, ha
     recipe = Recipe.from_json(checkpoint.recipe)
     metadata = {
         **describe(checkpoint.config),
-        "objective": "L1",
+        "objective": recipe.objective.upper(),
         "steps": str(checkpoint.progress.step),
         "batch": str(recipe.batch),
         "crop": str(recipe.crop),

@@ -17,7 +17,7 @@ import metrics
 import validate
 from validate import HeldOutClip, Method
 
-GAPS = 4  # measured of each clip, where nothing else is asked
+GAPS = 3  # measured of each clip, where nothing else is asked
 
 
 @dataclass(frozen=True)

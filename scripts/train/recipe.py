@@ -61,7 +61,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop < 16 or self.crop % 8:
             raise ValueError(f"crop must be a multiple of 8 and at least 16; got {self.crop}")
-        for name in ("batch", "steps", "candidates", "patience", "validate_every", "validation_gaps", "save_every"):
+        counts = ("nf", "batch", "steps", "candidates", "patience", "validate_every", "validation_gaps", "save_every")
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         for name in ("procedural", "photos", "pan", "objects", "ema"):

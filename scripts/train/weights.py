@@ -34,10 +34,11 @@ def read(path: Path) -> Weights:
 
 def read_torch(path: Path) -> dict[str, Any]:
     """What torch.save wrote, a dictionary of tensors and plain values."""
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        raise ValueError(f"{path} is damaged, or holds more than tensors and plain values") from None
+    with open(path, "rb") as file:
+        try:
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError):
+            raise ValueError(f"{path} is damaged, or holds more than tensors and plain values") from None
     if not isinstance(loaded, dict):
         raise ValueError(f"{path} holds no dictionary of tensors but a {type(loaded).__name__}")
     return loaded
