@@ -66,6 +66,34 @@ test('along the rows of a wide layer, six convolutions 1x3 of six groups take th
   );
 });
 
+// Every transposed convolution has outputs enough to be made phase by phase; the last one's go on so into the fusion.
+const WIDE_DECODER = {
+  widths: { stem: 16, stages: [16, 16, 16, 32], decoder: [32, 64, 64, 16, 64], fuse: 16 },
+} satisfies Partial<ModelConfig>;
+for (const [name, config] of Object.entries({
+  'four frames': {},
+  'eight frames and norms': { inputs: 8, batchNorm: true },
+})) {
+  test(`${name}: transposed convolutions made phase by phase differ by rounding alone`, async () => {
+    const exact = await output({ ...WIDE_DECODER, ...config }, '3d');
+    const largest = exact.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+    const difference = maxDifference(await output({ ...WIDE_DECODER, ...config }, 'winograd'), exact);
+    assert.ok(difference <= 2e-5 * largest, `${difference} off, values up to ${largest}`);
+  });
+}
+
+test('phases of the last transposed convolution are put in order once, behind the fusion of the steps', () => {
+  const { nodes } = decodeModel(
+    buildGraph(ruleModel(WIDTH, WIDE_DECODER), { width, height, lowering: 'winograd' }).bytes,
+  );
+  const behind = nodes.slice(nodes.findIndex(({ name }) => name === 'decoder.4.upconv.0.phase0.products'));
+  const transposed = behind.filter(({ op, name }) => op === 'Transpose' && !name.startsWith('output'));
+  assert.equal(
+    transposed.map(({ name }) => name),
+    ['feature_fuse.phase0.in-turns0', 'feature_fuse.phase0.in-turns2'],
+  );
+});
+
 test('a batch of several windows has its wide layers step by step', () => {
   assert.is(convolutions('encoder.layer4.1.conv1', 'winograd', WIDTH, 2), 6);
 });

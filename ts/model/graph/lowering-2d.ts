@@ -95,14 +95,33 @@ export class Lowering2d implements Lowering<Steps, Value> {
     };
     const phases = this.alongTime(`${name}.phases.`, x, {
       kernel,
-      cut: phaseSlice,
+      cut: allPhases,
       weightShape: [4 * out, channels, 2, 2],
       biases: bias(b, repeatBias(kernel, 4), this.type),
       form,
-      steps: x.length * timeStride,
-      taps: (t) => range(time).map((slice) => ({ step: (t + 1 - slice) / timeStride, slice })),
+      ...transposedTime(x.length, time, timeStride),
     });
     return Array.from(phases, (step, t) => this.spread(name, t, step));
+  }
+
+  /**
+   * A transposed convolution's phases apart, each as large as what comes in, row phase first: rows (columns) that are even
+   * see the one before and the same, odd ones the same and the one behind.
+   */
+  phaseLayers(shape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): TimeLayer[] {
+    const [channels, out, time] = kernel.shape as [number, number, number];
+    const [batch, , height, width] = shape as [number, number, number, number];
+    return PHASES.map(([row, column]) => ({
+      kernel,
+      cut: phaseSlice(1 - row, 1 - column),
+      weightShape: [out, channels, 2, 2],
+      biases: bias(this.builder, kernel, this.type),
+      form: {
+        shape: [batch, out, height, width],
+        attributes: { kernel_shape: [2, 2], pads: [1 - row, 1 - column, row, column] },
+      },
+      ...transposedTime(inputs, time, timeStride),
+    }));
   }
 
   /** The phases [B, 4C, H+1, W+1] that a deconvolution makes of one step, as that step, [B, C, 2H, 2W]. */
@@ -262,16 +281,31 @@ function columnSlice({ shape, weight }: Kernel, step: number, to: Float32Array):
   }
 }
 
+/** Rows and columns of a deconvolution's phases. */
+const PHASES = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+] as const;
+
+/** Steps of a deconvolution, and what each is the sum of. */
+const transposedTime = (inputs: number, time: number, stride: number): Pick<TimeLayer, 'steps' | 'taps'> => ({
+  steps: inputs * stride,
+  taps: (t) => range(time).map((slice) => ({ step: (t + 1 - slice) / stride, slice })),
+});
+
 /**
- * [in, out, time, 4, 4] of a transposed convolution, at one index of time, as the [4 * out, in, 2, 2] that makes its four
- * phases, row phase first. Phase r of output row 2i-1+r meets input i through the kernel's row r, input i-1 through r+2.
+ * [in, out, time, 4, 4] of a transposed convolution, at one index of time, as the [out, in, 2, 2] that makes one of its
+ * phases. Phase r of output row 2i-1+r meets input i through the kernel's row r, input i-1 through r+2.
  */
-function phaseSlice({ shape, weight }: Kernel, slice: number, to: Float32Array): void {
-  const [channels, out, time] = shape as [number, number, number];
-  const from = weight();
-  for (let phase = 0; phase < 4; phase++) {
-    const first = (phase >> 1) * 4 + (phase & 1);
-    for (let o = 0, at = phase * out * channels * 4; o < out; o++) {
+const phaseSlice =
+  (row: number, column: number): Cut =>
+  ({ shape, weight }, slice, to) => {
+    const [channels, out, time] = shape as [number, number, number];
+    const from = weight();
+    const first = row * 4 + column;
+    for (let o = 0, at = 0; o < out; o++) {
       for (let c = 0; c < channels; c++, at += 4) {
         const plane = ((c * out + o) * time + slice) * 16 + first;
         to[at] = from[plane + 10]!;
@@ -280,7 +314,14 @@ function phaseSlice({ shape, weight }: Kernel, slice: number, to: Float32Array):
         to[at + 3] = from[plane]!;
       }
     }
-  }
+  };
+
+/** All four, one after another, row phase first. */
+function allPhases(kernel: Kernel, slice: number, to: Float32Array): void {
+  const length = to.length / PHASES.length;
+  PHASES.forEach(([row, column], i) => {
+    phaseSlice(row, column)(kernel, slice, to.subarray(i * length, (i + 1) * length));
+  });
 }
 
 function repeatBias(kernel: Kernel, times: number): Kernel {

@@ -114,25 +114,38 @@ export class LoweringWinogradTime extends Lowering2d {
   }
 
   /** The six convolutions' weights. */
-  #weights({ kernel, cut, weightShape, taps }: TimeLayer): Value[] {
-    const length = elementCount(weightShape);
-    const cutSlices = () =>
-      slicesInOrder({ taps }).map((slice) => {
-        const to = new Float32Array(length);
-        cut(kernel, slice, to);
-        return to;
-      }) as [Float32Array, Float32Array, Float32Array];
+  #weights(layer: TimeLayer): Value[] {
     // Held while the six are written, which is one after another.
-    let slices: ReturnType<typeof cutSlices> | undefined;
-    return OF_KERNEL.map(([ofBefore, ofSame, ofBehind], i) =>
-      this.builder.weight(`${kernel.name}.winograd[${i}]`, this.type, weightShape, () => {
-        slices ??= cutSlices();
-        const [before, same, behind] = slices;
+    let slices: Slices | undefined;
+    return OF_KERNEL.map((factors, i) =>
+      this.builder.weight(`${layer.kernel.name}.winograd[${i}]`, this.type, layer.weightShape, () => {
+        slices ??= cutSlices(layer);
+        const sum = sumOfSlices(slices, factors);
         if (i === OF_KERNEL.length - 1) slices = undefined;
-        const sum = new Float32Array(length);
-        for (let j = 0; j < length; j++) sum[j] = ofBefore * before[j]! + ofSame * same[j]! + ofBehind * behind[j]!;
         return sum;
       }),
     );
   }
+}
+
+type Slices = readonly [Float32Array, Float32Array, Float32Array];
+
+/** A layer's weights for the step before, the same and the step behind. */
+export function cutSlices(layer: TimeLayer): Slices {
+  const { kernel, cut, weightShape } = layer;
+  return slicesInOrder(layer).map((slice) => {
+    const to = new Float32Array(elementCount(weightShape));
+    cut(kernel, slice, to);
+    return to;
+  }) as [Float32Array, Float32Array, Float32Array];
+}
+
+/** What a term takes of them. */
+export function sumOfSlices(
+  [before, same, behind]: Slices,
+  [ofBefore, ofSame, ofBehind]: (typeof OF_KERNEL)[number],
+): Float32Array {
+  const sum = new Float32Array(before.length);
+  for (let j = 0; j < sum.length; j++) sum[j] = ofBefore * before[j]! + ofSame * same[j]! + ofBehind * behind[j]!;
+  return sum;
 }

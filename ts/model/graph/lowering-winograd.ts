@@ -1,21 +1,25 @@
 import { ElementType } from '../onnx/proto.js';
 import { Activation } from './activation.js';
 import type { GraphBuilder, Value } from './builder.js';
-import { gateFactors, headByFours, perChannel } from './layers.js';
+import { bias, gateFactors, headByFours, leakyRelu, perChannel } from './layers.js';
 import { Lowering2d, type Steps } from './lowering-2d.js';
 import { LoweringWinogradTime } from './lowering-winograd-time.js';
 import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
+import { convolvePhases } from './winograd-phases.js';
 import { RowsWinograd } from './winograd-rows.js';
 import { fitsTiles, slicesInOrder } from './winograd-time.js';
+
+// ONNX Runtime makes so many channels at once: four phases that have fewer are made together sooner than apart.
+const LEAST_OF_PHASE = 64;
 
 // Of layers with fewer channels, in or out, the sums along the rows take more time than they save.
 const LEAST_CHANNELS = 128;
 
 /**
  * The 2d lowering with Winograd's algorithm: along time as in `LoweringWinogradTime`, and in wide layers along the rows too,
- * as in `RowsWinograd`. Those have all steps in one stack. What stands between two of them stays in it; a batch of several
- * windows has none.
+ * as in `RowsWinograd`. Those have all steps in one stack, and so have wide transposed convolutions, with their phases apart.
+ * What stands behind one of them stays as it is; a batch of several windows has none.
  */
 export class LoweringWinograd implements Lowering<Activation, Value> {
   readonly #b: GraphBuilder;
@@ -52,6 +56,11 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   }
 
   deconv(name: string, x: Activation, kernel: Kernel, timeStride: number): Activation {
+    if (x.shape[0] === 1 && kernel.shape[1]! >= LEAST_OF_PHASE) {
+      const layers = this.#steps.phaseLayers(x.shape, x.length, kernel, timeStride);
+      if (layers.every((layer) => fitsTiles(layer, x.length)))
+        return Activation.ofPhases(this.#b, convolvePhases(this.#b, name, x.stack, layers));
+    }
     return this.#ofSteps(this.#steps.deconv(name, x.steps, kernel, timeStride));
   }
 
@@ -66,13 +75,14 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   gate(name: string, x: Activation, kernel: Kernel, norm: Affine | undefined): Activation {
     if (!x.stacked) return this.#ofSteps(this.#steps.gate(name, x.steps, kernel, norm));
     const b = this.#b;
-    const means = b.globalMean(`${name}.means`, x.stack);
-    const mean = b.node('ReduceMean', `${name}.mean`, [means], means.shape.with(0, 1), { axes: [0] });
+    const means = x.parts.map((part, i) => b.globalMean(`${name}.means${i}`, part));
+    const ofSteps = means.length === 1 ? means[0]! : b.elementwise('Mean', `${name}.means`, means);
+    const mean = b.node('ReduceMean', `${name}.mean`, [ofSteps], ofSteps.shape.with(0, 1), { axes: [0] });
     const factors = gateFactors(b, name, mean, kernel, norm);
-    const scaled = b.elementwise('Mul', `${name}.stack`, [x.stack, factors]);
-    if (!norm) return Activation.ofStack(b, scaled);
-    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, scaled);
-    return Activation.ofStack(b, b.elementwise('Add', `${name}.shifted`, [scaled, shift]));
+    const scaled = x.parts.map((part, i) => b.elementwise('Mul', `${name}.scaled${i}`, [part, factors]));
+    if (!norm) return x.of(scaled);
+    const shift = perChannel(b, `${name}.norm.shift`, norm.shift, scaled[0]!);
+    return x.of(scaled.map((part, i) => b.elementwise('Add', `${name}.shifted${i}`, [part, shift])));
   }
 
   affine(name: string, x: Activation, norm: Affine): Activation {
@@ -98,7 +108,19 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   }
 
   fuse(name: string, x: Activation, kernel: Kernel): Value {
-    return this.#steps.fuse(name, x.steps, kernel);
+    const b = this.#b;
+    if (!x.phases) return this.#steps.fuse(name, x.steps, kernel);
+    // A stack's steps lie side by side as channels do.
+    const [out, columns] = kernel.shape as [number, number];
+    const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, [out, columns], kernel.weight);
+    const biases = bias(b, kernel, ElementType.float32).map((values) => b.reshape(`${name}.bias`, values, [out, 1]));
+    const fused = x.phases.map((phase, i) => {
+      const [, , height, width] = phase.shape as [number, number, number, number];
+      const pixels = b.reshape(`${name}.pixels${i}`, phase, [columns, height * width]);
+      const sums = b.node('Gemm', `${name}.conv${i}`, [weight, pixels, ...biases], [out, height * width]);
+      return b.reshape(`${name}.phase${i}`, leakyRelu(b, `${name}.relu${i}`, sums), [1, out, height, width]);
+    });
+    return Activation.ofPhases(b, fused).stack;
   }
 
   head(name: string, y: Value, kernel: Kernel): Value {
@@ -118,8 +140,6 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     x: Activation,
     operation: (lowering: Lowering2d, name: string, steps: Steps) => Steps,
   ): Activation {
-    return x.stacked
-      ? this.#ofStack(operation(this.#stack, `${name}.stack`, [x.stack]))
-      : this.#ofSteps(operation(this.#steps, name, x.steps));
+    return x.of(x.stacked ? operation(this.#stack, `${name}.stack`, x.parts) : operation(this.#steps, name, x.steps));
   }
 }

@@ -34,11 +34,11 @@ export class RowsWinograd {
     const tiles = steps / TILE;
 
     const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
-    const sums = this.#product(`${name}.of-steps`, stepsMatrix(tiles), flat);
+    const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
     const terms = this.#toBlocks(b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]));
     const products = this.#weights(kernel, slices).map((weight, point) => {
       const input = this.#point(`${name}.point${point}`, terms, point);
-      const inputs = [input, weight, ...(point === BIASED_TERM ? this.#biases(kernel) : [])];
+      const inputs = [input, weight, ...(point === BIASED_TERM ? termBias(b, kernel) : [])];
       return this.#conv(`${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
         kernel_shape: [1, 3],
         pads: [0, 1, 0, 1],
@@ -48,7 +48,7 @@ export class RowsWinograd {
     const rows = products[0]!.shape[2]!;
     const joined = this.#fromBlocks(b.concat(`${name}.products`, products, 1));
     const all = b.reshape(`${name}.all`, joined, [tiles, TERMS * TERMS, out * rows * width]);
-    const tileRows = this.#product(`${name}.of-terms`, TERMS_MATRIX, all);
+    const tileRows = matrixProduct(b, `${name}.of-terms`, TERMS_MATRIX, all);
     const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, out * rows, width]);
     const inOrder = b.transpose(`${name}.rows-in-order`, apart, [0, 2, 1, 3]);
     const whole = b.reshape(`${name}.whole`, inOrder, [steps, out, TILE * rows, width]);
@@ -129,31 +129,32 @@ export class RowsWinograd {
       ? b.blocksNode('Conv', name, inputs, shape, attributes)
       : b.node('Conv', name, inputs, shape, attributes);
   }
+}
 
-  /** The bias of the term along time that each step takes once. */
-  #biases({ name, bias }: Kernel): Value[] {
-    if (!bias) return [];
-    const length = TERMS * bias.length;
-    return [
-      this.#builder.weight(`${name}.winograd.bias`, ElementType.float32, [length], () => {
-        const values = new Float32Array(length);
-        values.set(bias, BIASED_TERM * bias.length);
-        return values;
-      }),
-    ];
-  }
+/** The bias of the term along time that each step takes once, where the six are groups of channels. */
+export function termBias(b: GraphBuilder, { name, bias }: Kernel): Value[] {
+  if (!bias) return [];
+  const length = TERMS * bias.length;
+  return [
+    b.weight(`${name}.winograd.bias`, ElementType.float32, [length], () => {
+      const values = new Float32Array(length);
+      values.set(bias, BIASED_TERM * bias.length);
+      return values;
+    }),
+  ];
+}
 
-  #product(name: string, matrix: readonly (readonly number[])[], x: Value): Value {
-    const size = [matrix.length, matrix[0]!.length];
-    const constant = this.#builder.weight(`winograd[${size.join('x')}]`, ElementType.float32, size, () =>
-      Float32Array.from(matrix.flat()),
-    );
-    return this.#builder.node('MatMul', name, [constant, x], x.shape.with(-2, matrix.length));
-  }
+/** The product of a small constant matrix, the only one of its size, and x. */
+export function matrixProduct(b: GraphBuilder, name: string, matrix: readonly (readonly number[])[], x: Value): Value {
+  const size = [matrix.length, matrix[0]!.length];
+  const constant = b.weight(`winograd[${size.join('x')}]`, ElementType.float32, size, () =>
+    Float32Array.from(matrix.flat()),
+  );
+  return b.node('MatMul', name, [constant, x], x.shape.with(-2, matrix.length));
 }
 
 /** Makes the terms along time of all tiles of all steps; what is outside the window is nothing. */
-function stepsMatrix(tiles: number): number[][] {
+export function stepsMatrix(tiles: number): number[][] {
   return Array.from({ length: tiles }, (_, tile) =>
     OF_STEPS.map((factors) => {
       const row = new Array<number>(tiles * TILE).fill(0);

@@ -1,0 +1,52 @@
+import { ElementType } from '../onnx/proto.js';
+import { elementCount } from '../shape.js';
+import type { GraphBuilder, Value } from './builder.js';
+import type { Steps, TimeLayer } from './lowering-2d.js';
+import { cutSlices, sumOfSlices } from './lowering-winograd-time.js';
+import { matrixProduct, stepsMatrix, termBias } from './winograd-rows.js';
+import { OF_KERNEL, OF_TERMS, TERMS, TILE } from './winograd-time.js';
+
+// What each of a tile's steps takes of the terms, as a matrix.
+const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
+
+/**
+ * A transposed convolution with Winograd's algorithm F(4, 3) along time, whose phases stay apart: what stands behind it, up
+ * to the next layer that looks at neighbours, is done to each, and only then are they put in order.
+ *
+ * A stack [T, C, H, W] comes in, a stack for each phase goes out. The terms along time are six groups of channels.
+ * @param layers the phases' convolutions along time.
+ */
+export function convolvePhases(b: GraphBuilder, name: string, stack: Value, layers: readonly TimeLayer[]): Steps {
+  const [steps, channels, height, width] = stack.shape as [number, number, number, number];
+  const tiles = steps / TILE;
+  const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
+  const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
+  const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
+  return layers.map((layer, phase) => {
+    const out = layer.weightShape[0]!;
+    const at = (what: string) => `${name}.phase${phase}.${what}`;
+    const weights = b.weight(
+      `${layer.kernel.name}.winograd.phase${phase}`,
+      ElementType.float32,
+      [TERMS * out, ...layer.weightShape.slice(1)],
+      () => ofAllTerms(layer),
+    );
+    const inputs = [terms, weights, ...termBias(b, layer.kernel)];
+    const attributes = { ...layer.form.attributes, group: TERMS };
+    const products = b.node('Conv', at('products'), inputs, [tiles, TERMS * out, height, width], attributes);
+    const all = b.reshape(at('all'), products, [tiles, TERMS, out * height * width]);
+    const ofTerms = matrixProduct(b, at('of-terms'), STEPS_MATRIX, all);
+    return b.reshape(at('stack'), ofTerms, [steps, out, height, width]);
+  });
+}
+
+/** The six terms' weights, one after another. */
+function ofAllTerms(layer: TimeLayer): Float32Array {
+  const slices = cutSlices(layer);
+  const length = elementCount(layer.weightShape);
+  const all = new Float32Array(TERMS * length);
+  OF_KERNEL.forEach((factors, term) => {
+    all.set(sumOfSlices(slices, factors), term * length);
+  });
+  return all;
+}
