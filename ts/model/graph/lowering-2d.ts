@@ -37,6 +37,9 @@ export interface TimeLayer {
   readonly taps: (t: number) => readonly Tap[];
 }
 
+/** One whose bias, which is a constant of the graph, nobody has asked for yet. */
+export type UnbiasedLayer = Omit<TimeLayer, 'biases'>;
+
 /**
  * Each output step is a sum of two-dimensional convolutions, one for each input step that the kernel reaches; slices of the
  * kernel that fall outside the window are skipped. The arithmetic is that of the three-dimensional form, but for the order
@@ -108,14 +111,13 @@ export class Lowering2d implements Lowering<Steps, Value> {
    * A transposed convolution's phases apart, each as large as what comes in, row phase first: rows (columns) that are even
    * see the one before and the same, odd ones the same and the one behind.
    */
-  phaseLayers(shape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): TimeLayer[] {
+  phaseLayers(shape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): UnbiasedLayer[] {
     const [channels, out, time] = kernel.shape as [number, number, number];
     const [batch, , height, width] = shape as [number, number, number, number];
     return PHASES.map(([row, column]) => ({
       kernel,
       cut: phaseSlice(1 - row, 1 - column),
       weightShape: [out, channels, 2, 2],
-      biases: bias(this.builder, kernel, this.type),
       form: {
         shape: [batch, out, height, width],
         attributes: { kernel_shape: [2, 2], pads: [1 - row, 1 - column, row, column] },

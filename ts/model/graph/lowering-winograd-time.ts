@@ -1,6 +1,6 @@
 import { elementCount } from '../shape.js';
 import type { Value } from './builder.js';
-import { Lowering2d, type Steps, type TimeLayer } from './lowering-2d.js';
+import { Lowering2d, type Steps, type TimeLayer, type UnbiasedLayer } from './lowering-2d.js';
 import type { Affine } from './weights.js';
 import { BIASED_TERM, BLOCK, fitsTiles, OF_KERNEL, slicesInOrder, TILE } from './winograd-time.js';
 
@@ -131,7 +131,7 @@ export class LoweringWinogradTime extends Lowering2d {
 type Slices = readonly [Float32Array, Float32Array, Float32Array];
 
 /** A layer's weights for the step before, the same and the step behind. */
-export function cutSlices(layer: TimeLayer): Slices {
+export function cutSlices(layer: UnbiasedLayer): Slices {
   const { kernel, cut, weightShape } = layer;
   return slicesInOrder(layer).map((slice) => {
     const to = new Float32Array(elementCount(weightShape));

@@ -1,7 +1,7 @@
 import { ElementType } from '../onnx/proto.js';
 import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
-import type { Steps, TimeLayer } from './lowering-2d.js';
+import type { Steps, UnbiasedLayer } from './lowering-2d.js';
 import { cutSlices, sumOfSlices } from './lowering-winograd-time.js';
 import { matrixProduct, stepsMatrix, termBias } from './winograd-rows.js';
 import { OF_KERNEL, OF_TERMS, TERMS, TILE } from './winograd-time.js';
@@ -16,7 +16,7 @@ const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
  * A stack [T, C, H, W] comes in, a stack for each phase goes out. The terms along time are six groups of channels.
  * @param layers the phases' convolutions along time.
  */
-export function convolvePhases(b: GraphBuilder, name: string, stack: Value, layers: readonly TimeLayer[]): Steps {
+export function convolvePhases(b: GraphBuilder, name: string, stack: Value, layers: readonly UnbiasedLayer[]): Steps {
   const [steps, channels, height, width] = stack.shape as [number, number, number, number];
   const tiles = steps / TILE;
   const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
@@ -41,7 +41,7 @@ export function convolvePhases(b: GraphBuilder, name: string, stack: Value, laye
 }
 
 /** The six terms' weights, one after another. */
-function ofAllTerms(layer: TimeLayer): Float32Array {
+function ofAllTerms(layer: UnbiasedLayer): Float32Array {
   const slices = cutSlices(layer);
   const length = elementCount(layer.weightShape);
   const all = new Float32Array(TERMS * length);
