@@ -1,6 +1,6 @@
 """The paper's ablations at small scale: each row changes one thing, all rows have the same budget, seeds and samples.
 
-    python ablate.py --data clips --split split.json --folder runs/ablations -o docs/ablations --steps 1500
+    python ablate.py --data clips --split split.json --folder runs/ablations -o docs/ablations --steps 1200
 
 Runs that are complete are not run again. Writes OUTPUT.md and OUTPUT.png.
 """
@@ -22,11 +22,13 @@ import state
 import train
 import validate
 from model import Flavr, channels_last
+from recipe import Recipe
 from splits import Split
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+FACTOR = Recipe().factor
 BASE = "R3D, C = 2, concat, gating"
 ROWS: dict[str, list[str]] = {
     BASE: [],
@@ -65,10 +67,9 @@ CLAIMS = [
 
 @dataclass(frozen=True)
 class Result:
-    """One run: PSNR on each validation clip, and what the run cost."""
+    """One run: PSNR on each validation clip."""
 
     psnr: list[float]
-    seconds: float
     parameters: int
 
     @property
@@ -121,9 +122,12 @@ def measure(checkpoint: state.Checkpoint, clips: Sequence[validate.HeldOutClip],
     model = Flavr(config)
     model.load_state_dict(checkpoint.ema)
     method = validate.network(channels_last(model).eval(), torch.device("cpu"), half=True)
-    scores = [validate.measure(method, clip, config.factor, config.inputs, gaps, ssim=False) for clip in clips]
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Result([score.psnr for score in scores], checkpoint.progress.seconds, parameters)
+    return Result(psnr_of(method, config.inputs, clips, gaps), parameters)
+
+
+def psnr_of(method: validate.Method, inputs: int, clips: Sequence[validate.HeldOutClip], gaps: int) -> list[float]:
+    return [validate.measure(method, clip, FACTOR, inputs, gaps, ssim=False).psnr for clip in clips]
 
 
 def judge(claim: Claim, results: dict[str, list[Result]]) -> str:
@@ -139,39 +143,50 @@ def judge(claim: Claim, results: dict[str, list[Result]]) -> str:
     return f"{figures}: " + ("as in the paper" if mean > 0 else "the opposite at this budget")
 
 
-def report(results: dict[str, list[Result]], options: argparse.Namespace, seeds: Sequence[int]) -> str:
-    base = [result.mean for result in results[BASE]]
+def report(results: dict[str, list[Result]], blend: Result, names: Sequence[str], options: argparse.Namespace) -> str:
+    base = fmean(result.mean for result in results[BASE])
+    budget = " ".join(f"--{name} {value}" for name, value in {"seeds": options.seeds, **budget_of(options)}.items())
+    name = Path(options.output).name
     lines = [
         "# Ablations at small scale",
         "",
         f"Every row: width {options.nf}, factor 2, {options.steps} steps of {options.batch} crops of "
-        f"{options.crop}x{options.crop}, seeds {', '.join(map(str, seeds))}, the same samples in the same order. "
-        "PSNR in dB on the validation clips (8-bit RGB): mean and standard deviation over the seeds.",
+        f"{options.crop}x{options.crop}, {options.seeds} seeds, the same samples in the same order; the output is "
+        f"added to the linear blend. PSNR in dB on {options.gaps} gaps of each validation clip (8-bit RGB), mean over "
+        "the seeds; that of the mean over the clips with its standard deviation.",
         "",
-        "| | parameters | PSNR | against the base | seconds per run |",
-        "|---|---|---|---|---|",
+        "```sh",
+        f"python ablate.py --data CLIPS --split split.json --folder runs/{name} -o docs/{name} {budget}",
+        "```",
+        "",
+        f"| | parameters | {' | '.join(names)} | mean | against the base |",
+        "|---|---" + "|---" * len(names) + "|---|---|",
     ]
     for row, runs in results.items():
-        psnr = [result.mean for result in runs]
-        change = fmean(psnr) - fmean(base)
-        lines.append(
-            f"| {row} | {runs[0].parameters:,} | {fmean(psnr):.3f} ± {stdev(psnr):.3f} | {change:+.3f} "
-            f"| {fmean(result.seconds for result in runs):.0f} |"
-        )
+        mean = fmean(result.mean for result in runs)
+        spread = f"{mean:.3f} ± {stdev(result.mean for result in runs):.3f}"
+        lines.append(f"| {row} | {runs[0].parameters:,} | {per_clip(runs)} | {spread} | {mean - base:+.3f} |")
+    lines.append(f"| linear blend | | {per_clip([blend])} | {blend.mean:.3f} | {blend.mean - base:+.3f} |")
     lines += ["", "The paper's orderings, and what these runs say (difference ± twice its standard error):", ""]
     lines += [f"- {claim.text}: {judge(claim, results)}" for claim in CLAIMS]
-    name = Path(options.output).name
     lines += ["", f"![PSNR of each row]({name}.png)", ""]
     return "\n".join(lines)
 
 
-def plot(results: dict[str, list[Result]], target: Path) -> None:
+def per_clip(runs: Sequence[Result]) -> str:
+    """The cells of a row's clips: means over the seeds."""
+    return " | ".join(f"{fmean(of_clip):.2f}" for of_clip in zip(*(run.psnr for run in runs), strict=True))
+
+
+def plot(results: dict[str, list[Result]], blend: Result, target: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     names = list(results)[::-1]
     for place, name in enumerate(names):
         psnr = [result.mean for result in results[name]]
         axes.plot(psnr, [place] * len(psnr), "o", color="tab:blue", alpha=0.5)
         axes.plot(fmean(psnr), place, "|", color="black", markersize=18)
+    axes.axvline(blend.mean, color="gray", linestyle=":", label="linear blend")
+    axes.legend()
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="PSNR (dB) of each seed, and their mean", title="Ablations at equal budget")
     figure.savefig(target)
@@ -186,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded frames")
     parser.add_argument("-o", "--output", type=Path, required=True, help="path of table and plot, without extension")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each row, at least 3 (default 3)")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--nf", type=int, default=8)
@@ -203,8 +218,9 @@ def main(arguments: list[str] | None = None) -> None:
     found = {(row, seed): run(row, seed, options, clips) for seed in seeds for row in ROWS}
     results = {row: [found[row, seed] for seed in seeds] for row in ROWS}
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    plot(results, options.output.with_suffix(".png"))
-    options.output.with_suffix(".md").write_text(report(results, options, seeds))
+    blend = Result(psnr_of(validate.blend(FACTOR), Recipe().inputs, clips, options.gaps), 0)
+    plot(results, blend, options.output.with_suffix(".png"))
+    options.output.with_suffix(".md").write_text(report(results, blend, [clip.name for clip in clips], options))
 
 
 if __name__ == "__main__":

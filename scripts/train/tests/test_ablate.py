@@ -40,7 +40,9 @@ def test_rows_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: pyt
     options += ["--steps", "1", "--batch", "2", "--crop", "16", "--nf", "2", "--gaps", "1", "--workers", "0"]
     ablate.main(options)
     report = (tmp_path / "docs" / "ablations.md").read_text()
-    assert all(f"| {row} |" in report for row in rows)
+    assert all(f"\n| {row} |" in report for row in (*rows, "linear blend"))
+    assert "| | parameters | b.mkv | mean |" in report
+    assert "-o docs/ablations --seeds 3 --nf 2 --steps 1 --batch 2 --crop 16 --lr 0.001 --gaps 1\n" in report
     assert f"- {CLAIMS[0].text}: " in report
     assert (tmp_path / "docs" / "ablations.png").stat().st_size > 1000
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
@@ -49,7 +51,7 @@ def test_rows_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: pyt
 
 
 def results(base: list[float], other: list[float]) -> dict[str, list[Result]]:
-    return {BASE: [Result([p], 1.0, 1) for p in base], "other": [Result([p], 1.0, 1) for p in other]}
+    return {BASE: [Result([p], 1) for p in base], "other": [Result([p], 1) for p in other]}
 
 
 @pytest.mark.parametrize(
