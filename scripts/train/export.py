@@ -52,6 +52,7 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, ha
     metadata = {
         **describe(checkpoint.config),
         "objective": recipe.objective.upper(),
+        "consistency": f"{recipe.consistency:g}",
         "steps": str(checkpoint.progress.step),
         "batch": str(recipe.batch),
         "crop": str(recipe.crop),
