@@ -21,8 +21,9 @@ import files
 import state
 import train
 import validate
+from curves import Curves
 from model import Flavr, channels_last
-from recipe import Recipe
+from recipe import CHOICES, Recipe
 from splits import Split
 
 matplotlib.use("Agg")
@@ -67,10 +68,11 @@ CLAIMS = [
 
 @dataclass(frozen=True)
 class Result:
-    """One run: PSNR on each validation clip."""
+    """One run: PSNR on each validation clip, and the objective's mean over the samples it learnt from."""
 
     psnr: list[float]
     parameters: int
+    loss: float = float("nan")
 
     @property
     def mean(self) -> float:
@@ -83,7 +85,7 @@ def slug(row: str) -> str:
 
 def budget_of(options: argparse.Namespace) -> dict[str, object]:
     """What is the same in every row."""
-    return {name: getattr(options, name) for name in ("nf", "steps", "batch", "crop", "lr", "gaps")}
+    return {name: getattr(options, name) for name in ("nf", "steps", "batch", "crop", "objective", "lr", "gaps")}
 
 
 def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[validate.HeldOutClip]) -> Result:
@@ -97,8 +99,7 @@ def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[valida
         return Result(**found)
     if code := train.main(arguments(row, seed, options, folder)):
         raise SystemExit(code)
-    checkpoint = state.load(folder / "last.pt")
-    result = measure(checkpoint, clips, options.gaps)
+    result = measure(folder, clips, options.gaps)
     files.write_json(done, {**vars(result), "budget": budget})
     return result
 
@@ -116,14 +117,16 @@ def arguments(row: str, seed: int, options: argparse.Namespace, folder: Path) ->
     return [*common, "--data", *map(str, options.data), "--split", str(options.split), *words, *ROWS[row]]
 
 
-def measure(checkpoint: state.Checkpoint, clips: Sequence[validate.HeldOutClip], gaps: int) -> Result:
-    """The averaged weights on the validation clips."""
+def measure(folder: Path, clips: Sequence[validate.HeldOutClip], gaps: int) -> Result:
+    """A run's averaged weights on the validation clips."""
+    checkpoint = state.load(folder / "last.pt")
     config = checkpoint.config
     model = Flavr(config)
     model.load_state_dict(checkpoint.ema)
     method = validate.network(channels_last(model).eval(), torch.device("cpu"), half=True)
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Result(psnr_of(method, config.inputs, clips, gaps), parameters)
+    loss = float(Curves(folder / "curves.csv").rows()[-1]["loss"])
+    return Result(psnr_of(method, config.inputs, clips, gaps), parameters, loss)
 
 
 def psnr_of(method: validate.Method, inputs: int, clips: Sequence[validate.HeldOutClip], gaps: int) -> list[float]:
@@ -131,16 +134,22 @@ def psnr_of(method: validate.Method, inputs: int, clips: Sequence[validate.HeldO
 
 
 def judge(claim: Claim, results: dict[str, list[Result]]) -> str:
-    """What the runs say of a claim: the difference over seeds, and twice its standard error."""
-    pairs = zip(results[claim.better], results[claim.worse], strict=True)
-    differences = [better.mean - worse.mean for better, worse in pairs]
-    mean, doubt = fmean(differences), 2 * stdev(differences) / len(differences) ** 0.5
-    figures = f"{mean:+.3f} ± {doubt:.3f} dB"
-    if claim.level:
-        return f"{figures}: " + ("as in the paper" if mean > -doubt else "not so here: more frames help at this budget")
+    """What the runs say of a claim, on the clips and on the samples: differences and twice their standard error."""
+    pairs = list(zip(results[claim.better], results[claim.worse], strict=True))
+    psnr = verdict([better.mean - worse.mean for better, worse in pairs], claim.level, "dB", 1)
+    loss = verdict([worse.loss - better.loss for better, worse in pairs], claim.level, "of the objective", 1000)
+    return f"{psnr}; while training {loss}"
+
+
+def verdict(gains: Sequence[float], level: bool, unit: str, scale: float) -> str:
+    """Whether the better row gains, seed by seed."""
+    mean, doubt = fmean(gains), 2 * stdev(gains) / len(gains) ** 0.5
+    figures = f"{scale * mean:+.3f} ± {scale * doubt:.3f}{' thousandths' if scale == 1000 else ''} {unit}"
+    if level:
+        return f"{figures}, " + ("as in the paper" if mean > -doubt else "not so here: more frames help")
     if abs(mean) <= doubt:
-        return f"{figures}: not decided by this budget"
-    return f"{figures}: " + ("as in the paper" if mean > 0 else "the opposite at this budget")
+        return f"{figures}, not decided"
+    return f"{figures}, " + ("as in the paper" if mean > 0 else "the opposite")
 
 
 def report(results: dict[str, list[Result]], blend: Result, names: Sequence[str], options: argparse.Namespace) -> str:
@@ -159,14 +168,25 @@ def report(results: dict[str, list[Result]], blend: Result, names: Sequence[str]
         f"python ablate.py --data CLIPS --split split.json --folder runs/{name} -o docs/{name} {budget}",
         "```",
         "",
-        f"| | parameters | {' | '.join(names)} | mean | against the base |",
-        "|---|---" + "|---" * len(names) + "|---|---|",
+        f"| | parameters | {' | '.join(names)} | mean | against the base | objective |",
+        "|---|---" + "|---" * len(names) + "|---|---|---|",
     ]
     for row, runs in results.items():
         mean = fmean(result.mean for result in runs)
         spread = f"{mean:.3f} ± {stdev(result.mean for result in runs):.3f}"
-        lines.append(f"| {row} | {runs[0].parameters:,} | {per_clip(runs)} | {spread} | {mean - base:+.3f} |")
-    lines.append(f"| linear blend | | {per_clip([blend])} | {blend.mean:.3f} | {blend.mean - base:+.3f} |")
+        losses = [1000 * run.loss for run in runs]
+        figures = f"{per_clip(runs)} | {spread} | {mean - base:+.3f} | {fmean(losses):.2f} ± {stdev(losses):.2f}"
+        lines.append(f"| {row} | {runs[0].parameters:,} | {figures} |")
+    lines.append(f"| linear blend | | {per_clip([blend])} | {blend.mean:.3f} | {blend.mean - base:+.3f} | |")
+    passed = [row for row, runs in results.items() if fmean(run.mean for run in runs) > blend.mean]
+    lines += [
+        "",
+        f"On the clips, {', '.join(passed) or 'no row'} {'passes' if len(passed) < 2 else 'pass'} the linear blend.",
+    ]
+    if not passed:
+        lines.append(
+            "At this budget, then, the clips tell what the first steps cost and not yet what a network can do."
+        )
     lines += ["", "The paper's orderings, and what these runs say (difference ± twice its standard error):", ""]
     lines += [f"- {claim.text}: {judge(claim, results)}" for claim in CLAIMS]
     lines += ["", f"![PSNR of each row]({name}.png)", ""]
@@ -205,6 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--nf", type=int, default=8)
+    parser.add_argument("--objective", choices=CHOICES["objective"], default="l1")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--gaps", type=int, default=8, help="gaps measured of each validation clip (default 8)")
     parser.add_argument("--workers", type=int, default=1)
