@@ -25,7 +25,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_637_475,
     summary: 'a quarter of the published width; doubles the frame rate',
     licence: 'MIT',
-    sha256: '8d5f1221d503c3b3255b319c9734e9a9c9c3586bb9faff75f207135b28c68b9e',
+    sha256: 'a9461955feeaad97500f199fd76f31337ee746c96f9d8e6b80bac81362f6d982',
   },
   {
     name: 'mini-4x',
@@ -33,7 +33,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_873_065,
     summary: 'a quarter to half of the published width; quadruples the frame rate in one pass',
     licence: 'MIT',
-    sha256: 'a945944e72f5da7db6f9e7b3112255dcaa0241ca0eb2ce533d8495579fce16ae',
+    sha256: '35a6d6b8b90e11a8fceff3592216ba74531dd971cc54fee9bb8a536c42ef18c3',
   },
   {
     name: 'mini-8x',
@@ -41,7 +41,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_891_893,
     summary: 'a quarter to half of the published width; gives eight times the frame rate in one pass',
     licence: 'MIT',
-    sha256: '6b1b26f25abcee6d08e94ebee61e53d537be9d2744656ba433a6ee6c57ffca3f',
+    sha256: '0a1da2c916c3e11753b14e1ac2d17e7649ac5169c4a2b9026406d9ce17f10691',
   },
 ];
 
