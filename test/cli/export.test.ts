@@ -43,6 +43,7 @@ test('--raw, precision, lowering and batch are taken; --json tells what was writ
     precision: 'fp16',
     lowering: '2d',
     form: 'raw',
+    fed: false,
   });
   assert.is(written.bytes, readFileSync(path).length);
   assert.equal(decodeModel(readFileSync(path)).inputs[0]!.shape, [2, 3, 4, 32, 48]);

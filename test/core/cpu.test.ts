@@ -198,12 +198,12 @@ procTest('a wide network, whose weights are many, is opened in no more memory th
   const flavr = await open({ model: ruleModel(32), width: 64, height: 64 });
   await flavr.interpolate(noise(64, 64, 4), 2);
   const status = readFileSync(`/proc/${children()[0]}/status`, 'utf8');
-  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
   const estimate = flavr.stats().memoryBytes;
+  await flavr.dispose();
+  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
   const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
   console.log(`NOTE a network of half the published width: ${mib(peak)} MiB at the peak, ${mib(estimate)} reckoned`);
   assert.ok(peak <= estimate, `${mib(peak)} MiB for ${mib(estimate)} reckoned`);
-  await flavr.dispose();
 });
 
 procTest('an opening that is aborted while weights are made leaves no process', async () => {
