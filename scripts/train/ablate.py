@@ -136,15 +136,16 @@ def psnr_of(method: validate.Method, inputs: int, clips: Sequence[validate.HeldO
 def judge(claim: Claim, results: dict[str, list[Result]]) -> str:
     """What the runs say of a claim, on the clips and on the samples: differences and twice their standard error."""
     pairs = list(zip(results[claim.better], results[claim.worse], strict=True))
-    psnr = verdict([better.mean - worse.mean for better, worse in pairs], claim.level, "dB", 1)
-    loss = verdict([worse.loss - better.loss for better, worse in pairs], claim.level, "of the objective", 1000)
+    psnr = verdict([better.mean - worse.mean for better, worse in pairs], claim.level, "dB")
+    thousandths = [1000 * (worse.loss - better.loss) for better, worse in pairs]
+    loss = verdict(thousandths, claim.level, "thousandths of the objective")
     return f"{psnr}; while training {loss}"
 
 
-def verdict(gains: Sequence[float], level: bool, unit: str, scale: float) -> str:
+def verdict(gains: Sequence[float], level: bool, unit: str) -> str:
     """Whether the better row gains, seed by seed."""
     mean, doubt = fmean(gains), 2 * stdev(gains) / len(gains) ** 0.5
-    figures = f"{scale * mean:+.3f} ± {scale * doubt:.3f}{' thousandths' if scale == 1000 else ''} {unit}"
+    figures = f"{mean:+.3f} ± {doubt:.3f} {unit}"
     if level:
         return f"{figures}, " + ("as in the paper" if mean > -doubt else "not so here: more frames help")
     if abs(mean) <= doubt:
