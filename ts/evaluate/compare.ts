@@ -1,4 +1,5 @@
 import type { MethodScore, SampleScore } from './evaluate.js';
+import { groupBy } from './group-by.js';
 
 /** Paired difference of two methods over the samples that both have, per-sample means first. */
 export interface Comparison {
@@ -31,15 +32,9 @@ export function compareScores(method: MethodScore, against: MethodScore): Compar
     return match ? [[sample, match] as const] : [];
   });
   const differences = (of: (sample: SampleScore) => readonly number[]) => {
-    const groups = new Map<string, number[]>();
-    for (const [a, b] of pairs) {
-      const difference = average(of(a)) - average(of(b));
-      if (!Number.isFinite(difference)) continue;
-      const group = groups.get(a.sequence);
-      if (group) group.push(difference);
-      else groups.set(a.sequence, [difference]);
-    }
-    return [...groups.values()];
+    const all = pairs.map(([a, b]) => ({ sequence: a.sequence, value: average(of(a)) - average(of(b)) }));
+    const finite = all.filter(({ value }) => Number.isFinite(value));
+    return [...groupBy(finite, ({ sequence }) => sequence).values()].map((group) => group.map(({ value }) => value));
   };
   const decibels = differences(({ psnr }) => psnr);
   return {

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { FlavrError } from '../errors.js';
 import { naturalOrder } from '../natural-order.js';
+import { groupBy } from './group-by.js';
 
 const IMAGE = /\.(png|jpe?g|tiff?|webp)$/i;
 
@@ -56,11 +57,7 @@ export const clipsIn = (homes: readonly string[], expected: string): Promise<Cli
 
 /** Clips whose frames lie in one folder, named CLIP-001.png … */
 export async function mixedClips(folder: string, expected: string): Promise<Clip[]> {
-  const clips = new Map<string, string[]>();
-  for (const path of await images(folder, expected)) {
-    const sequence = basename(path).replace(/-\d+\.\w+$/, '');
-    clips.set(sequence, [...(clips.get(sequence) ?? []), path]);
-  }
+  const clips = groupBy(await images(folder, expected), (path) => basename(path).replace(/-\d+\.\w+$/, ''));
   return [...clips].map(([sequence, frames]) => ({ sequence, frames }));
 }
 

@@ -1,5 +1,6 @@
 import { columns, type Table } from '../report/table.js';
 import type { Comparison, Difference } from './compare.js';
+import { groupBy } from './group-by.js';
 import type { PsnrVariant } from './psnr.js';
 import type { Report, ReportedMethod, SetReport } from './report.js';
 import type { SsimVariant } from './ssim.js';
@@ -131,13 +132,10 @@ export function reportLines({ sets }: Report): string[] {
 const MOST_FAILURES = 5;
 
 function failureLines(methods: readonly ReportedMethod[]): string[] {
-  const groups = new Map<string, string[]>();
-  for (const { who, id, message } of failures(methods)) {
-    groups.set(who, [...(groups.get(who) ?? []), `  ${id}: ${message}`]);
-  }
-  return [...groups].flatMap(([who, lines]) => {
-    const more = lines.length > MOST_FAILURES ? [`  and ${lines.length - MOST_FAILURES} more`] : [];
-    return ['', `Not measured with ${who}:`, ...lines.slice(0, MOST_FAILURES), ...more];
+  return [...groupBy(failures(methods), ({ who }) => who)].flatMap(([who, failed]) => {
+    const shown = failed.slice(0, MOST_FAILURES).map(({ id, message }) => `  ${id}: ${message}`);
+    const more = failed.length > MOST_FAILURES ? [`  and ${failed.length - MOST_FAILURES} more`] : [];
+    return ['', `Not measured with ${who}:`, ...shown, ...more];
   });
 }
 
