@@ -1,6 +1,7 @@
 import { figure, heading, htmlPage, htmlTable, paragraph } from '../report/html.js';
 import { lineChart } from '../report/line-chart.js';
 import type { Table } from '../report/table.js';
+import { groupBy } from './group-by.js';
 import type { Report, ReportedMethod, SetReport } from './report.js';
 import {
   comparisonTable,
@@ -65,14 +66,11 @@ function bySequence({ methods, measurement }: SetReport): string {
   const names = [...new Set(methods.flatMap(({ samples }) => samples.map(({ sequence }) => sequence)))];
   const single = names.length === 1;
   const means = methods.map(({ samples }) => {
-    const groups = new Map<string, number[]>();
-    for (const { id, sequence, psnr } of samples) {
-      const key = single ? id : sequence;
-      const figures = groups.get(key) ?? [];
-      figures.push(...psnr.filter(Number.isFinite));
-      groups.set(key, figures);
-    }
-    return new Map([...groups].map(([key, list]) => [key, list.reduce((sum, x) => sum + x, 0) / list.length]));
+    const groups = groupBy(samples, ({ id, sequence }) => (single ? id : sequence));
+    const figures = [...groups].map(
+      ([key, list]) => [key, list.flatMap(({ psnr }) => psnr.filter(Number.isFinite))] as const,
+    );
+    return new Map(figures.map(([key, list]) => [key, list.reduce((sum, x) => sum + x, 0) / list.length]));
   });
   const of = (method: number, key: string) => means[method]!.get(key) ?? Number.NaN;
   const keys = single
