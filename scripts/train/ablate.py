@@ -17,6 +17,7 @@ from statistics import fmean, stdev
 import matplotlib
 import torch
 
+import command
 import files
 import state
 import train
@@ -210,7 +211,8 @@ def plot(results: dict[str, list[Result]], blend: Result, target: Path) -> None:
     axes.legend()
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="PSNR (dB) of each seed, and their mean", title="Ablations at equal budget")
-    figure.savefig(target)
+    with files.replacing(target) as file:
+        figure.savefig(file, format="png")
     plt.close(figure)
 
 
@@ -221,29 +223,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded frames")
     parser.add_argument("-o", "--output", type=Path, required=True, help="path of table and plot, without extension")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each row, at least 3 (default 3)")
+    parser.add_argument("--seeds", type=command.at_least(3), default=3, help="runs of each row, at least 3 (default 3)")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--nf", type=int, default=8)
     parser.add_argument("--objective", choices=CHOICES["objective"], default="l1")
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--gaps", type=int, default=8, help="gaps measured of each validation clip (default 8)")
+    gaps = "gaps measured of each validation clip (default 8)"
+    parser.add_argument("--gaps", type=command.at_least(1), default=8, help=gaps)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int)
     options = parser.parse_args(arguments)
-    if options.seeds < 3:
-        parser.error("a spread needs at least 3 seeds")
     seeds = range(options.seeds)
-    clips = validate.held_out_clips(options.data, Split.load(options.split), options.cache)
+    clips = validate.held_out_clips(options.data, Split.load(options.split), options.cache, FACTOR)
     # Seed by seed, so that an interrupted ablation has whole rounds to show.
     found = {(row, seed): run(row, seed, options, clips) for seed in seeds for row in ROWS}
     results = {row: [found[row, seed] for seed in seeds] for row in ROWS}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     blend = Result(psnr_of(validate.blend(FACTOR), Recipe().inputs, clips, options.gaps), 0)
     plot(results, blend, options.output.with_suffix(".png"))
-    options.output.with_suffix(".md").write_text(report(results, blend, [clip.name for clip in clips], options))
+    text = report(results, blend, [clip.name for clip in clips], options)
+    files.write(options.output.with_suffix(".md"), text.encode())
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -16,8 +16,10 @@ from statistics import fmean
 import av
 import numpy as np
 
+import command
 import metrics
 import validate
+from clips import ClipError
 from validate import HeldOutClip, Score
 
 FILTER = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
@@ -26,7 +28,9 @@ RATE = 10  # of the kept frames; only ratios matter
 
 
 def decoded(clip: HeldOutClip) -> list[av.VideoFrame]:
-    """The range's frames as the decoder gave them."""
+    """The range's frames as the decoder gave them, or as images hold them."""
+    if not clip.footage.clip.is_video:
+        return [av.VideoFrame.from_ndarray(image, format="rgb24") for image in clip.frames()]
     with av.open(str(clip.footage.clip.files[0])) as container:
         frames = container.decode(container.streams.video[0])
         return [frame for index, frame in enumerate(frames) if clip.first <= index < clip.stop]
@@ -75,24 +79,21 @@ def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
             *((name, method(window)[j - 1]) for name, method in methods.items()),
         ):
             found[name].append((metrics.psnr(image, truth[instant]), metrics.ssim_matlab(image, truth[instant])))
+    if not found[MINTERPOLATE]:
+        raise ClipError(f"minterpolate makes no frame of the {len(frames[::k])} that factor {k} keeps")
     return {name: Score(fmean(p for p, _ in all), fmean(s for _, s in all), len(all)) for name, all in found.items()}
 
 
-def rows(clips: Sequence[HeldOutClip], k: int) -> dict[str, list[Score]]:
-    """The three methods' scores on each clip."""
-    found = [measure(clip, k) for clip in clips]
-    return {name: [scores[name] for scores in found] for name in found[0]}
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     validate.add_clip_options(parser)
-    parser.add_argument("--factors", type=int, nargs="+", default=[2, 4, 8])
-    args = parser.parse_args()
-    clips = validate.named_clips(args)
-    for k in args.factors:
-        print(f"\nEvery {k}th frame kept\n\n{validate.table(rows(clips, k), clips)}", flush=True)
+    parser.add_argument("--factors", type=command.at_least(2), nargs="+", default=[2, 4, 8], metavar="K")
+    args = parser.parse_args(arguments)
+    with validate.named_clips(args, max(args.factors)) as clips:
+        for k in args.factors:
+            found = clips.each(lambda clip, k=k: measure(clip, k))
+            print(f"\nEvery {k}th frame kept\n\n{validate.table(found, clips)}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -6,13 +6,16 @@ python card.py --model mini-2x.safetensors --data clips --split split.json --cac
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import baselines
+import command
 import properties
 import validate
 import weights
+from validate import HeldOutClip, Score
 
 
 def file_lines(path: Path) -> str:
@@ -24,22 +27,24 @@ def file_lines(path: Path) -> str:
     return f"| File | `{path.name}`, {size} |\n| Parameters | {sum(tensor.numel() for tensor in tensors):,} |"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    validate.add_clip_options(parser)
-    parser.add_argument("--gaps", type=int, help="measure quality on this many gaps of each clip (default: all)")
+    validate.add_model_options(parser, gaps=None)
     parser.add_argument("--baselines", action="store_true", help="measure minterpolate, blend and nearest frame too")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     method, config = validate.method_of(args.model)
-    k, inputs, clips = config.factor, config.inputs, validate.named_clips(args)
-    print(f"{file_lines(args.model)}\n", flush=True)
-    rows = {args.model.stem: [validate.measure(method, clip, k, inputs, args.gaps) for clip in clips]}
-    if args.baselines:
-        rows |= baselines.rows(clips, k)
-    print(f"{validate.table(rows, clips)}\n", flush=True)
-    print(properties.report(method, clips, k, inputs, properties.GAPS))
+    k, inputs = config.factor, config.inputs
+
+    def scores(clip: HeldOutClip) -> dict[str, Score]:
+        own = {args.model.stem: validate.measure(method, clip, k, inputs, args.gaps)}
+        return own | baselines.measure(clip, k) if args.baselines else own
+
+    with validate.named_clips(args, k) as clips:
+        print(f"{file_lines(args.model)}\n", flush=True)
+        found = clips.each(scores)
+        print(f"{validate.table(found, clips)}\n", flush=True)
+        print(properties.report(method, clips, k, inputs, properties.GAPS))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

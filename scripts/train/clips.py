@@ -55,7 +55,7 @@ class ClipError(Exception):
 def find_clips(root: Path) -> list[Clip]:
     """All clips below `root`; the layout is told from what is there."""
     if not root.is_dir():
-        raise ClipError(f"expected a folder of clips, found none at {root}")
+        raise ClipError(f"expected a folder of clips, found none at {root}; name one with --data")
     if (root / "sep_trainlist.txt").is_file():
         return list(septuplets(root))
     if (root / "train").is_dir() and any((root / "train").glob("GOPR*")):
@@ -102,7 +102,7 @@ def decode(path: Path) -> Iterator[np.ndarray]:
             for frame in container.decode(stream):
                 yield frame.to_ndarray(format="rgb24")
     except av.error.FFmpegError as error:
-        raise ClipError(f"it cannot be decoded: {error}") from None
+        raise ClipError(f"it cannot be decoded: {error.strerror}") from None
 
 
 def load_image(path: Path) -> np.ndarray:
@@ -219,7 +219,10 @@ def array_header(count: int, shape: tuple[int, ...]) -> bytes:
 
 def open_cache(folder: Path) -> None:
     """Make the folder, or clear away what killed processes left in it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ClipError(f"expected a folder for decoded frames at {folder}, found a file; name another") from None
     files.sweep(folder)
 
 

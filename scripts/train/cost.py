@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+import command
 import recipe as recipes
 from model import Flavr, channels_last
 from objective import objective
@@ -67,7 +68,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=float, help="samples of a whole run")
     parser.add_argument("--sustained", type=float, help="TFLOP/s of the machine to estimate for")
-    parser.add_argument("--repeat", type=int, default=3, help="steps timed; the fastest counts (default 3)")
+    timed = "steps timed; the fastest counts (default 3)"
+    parser.add_argument("--repeat", type=command.at_least(1), default=3, help=timed)
     recipes.add_options(parser)
     options = parser.parse_args()
     recipe = recipes.from_options(options, Recipe())
@@ -95,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

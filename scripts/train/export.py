@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+import command
 import state
 import weights
 from model import Config
@@ -63,17 +65,17 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, ha
     weights.write(output, {name: value.half() for name, value in tensors.items()} if half else tensors, metadata)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="best.pt or last.pt of a run")
     parser.add_argument("--data-note", required=True, help="what it was trained on, for the metadata")
     parser.add_argument("--licence", required=True, help="licence of the weights, for the metadata")
     parser.add_argument("--half", action="store_true", help="write float16, in half the bytes")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    args = parser.parse_args()
+    parser.add_argument("-o", "--output", type=command.output(".safetensors"), required=True)
+    args = parser.parse_args(arguments)
     notes = {"data": args.data_note, "licence": args.licence}
     export(state.load(args.checkpoint), notes, args.output, args.half)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import command
 import weights
 from export import describe
-from model import Config, Flavr, config_of
+from model import Config, Flavr
 
 State = dict[str, Tensor]
 WIDTHS = ("stem", "stages", "decoder", "fuse")
@@ -48,6 +49,8 @@ def widen(state: State, config: Config, **widths: int | Sequence[int]) -> tuple[
     if config.batch_norm or config.fusion == "add":
         raise ValueError("channels can only be added to a network without batch norm whose fusion is not `add`")
     larger = replace(config, **{name: w if isinstance(w, int) else tuple(w) for name, w in widths.items()})
+    if fewer := [name for name in WIDTHS if (widths_of(larger, name) < widths_of(config, name)).any()]:
+        raise ValueError(f"channels can only be added; got fewer than there are in {', '.join(fewer)}")
     fresh = Flavr(larger).state_dict()
     if absent := state.keys() - fresh.keys():
         raise ValueError(f"equal widths of stem and first stage would drop the projection between: {sorted(absent)[0]}")
@@ -55,6 +58,10 @@ def widen(state: State, config: Config, **widths: int | Sequence[int]) -> tuple[
     if projection in fresh and projection not in state:
         state = {**state, projection: torch.eye(config.stem)[:, :, None, None, None]}
     return {name: embed(name, state[name], config, tensor, larger) for name, tensor in fresh.items()}, larger
+
+
+def widths_of(config: Config, name: str) -> Tensor:
+    return torch.tensor(getattr(config, name))
 
 
 def embed(name: str, old: Tensor, config: Config, fresh: Tensor, larger: Config) -> Tensor:
@@ -83,8 +90,6 @@ def parts(name: str, weight: Tensor, config: Config) -> tuple[int, ...]:
 
 def places(old: Sequence[int], new: Sequence[int]) -> list[int]:
     """Where each old channel lies among the new ones."""
-    if any(after < before for before, after in zip(old, new, strict=True)):
-        raise ValueError(f"channels can only be added; got widths {tuple(new)} in place of {tuple(old)}")
     return [sum(new[:i]) + channel for i, width in enumerate(old) for channel in range(width)]
 
 
@@ -99,7 +104,7 @@ def multiply(state: State, config: Config, factor: int) -> tuple[State, Config]:
     return {**state, **head}, replace(config, factor=factor)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--blocks", type=int, nargs=4)
@@ -107,12 +112,11 @@ def main() -> None:
     parser.add_argument("--stages", type=int, nargs=4, help="channels of the encoder's stages")
     parser.add_argument("--decoder", type=int, nargs=5, help="channels of the decoder's stages")
     parser.add_argument("--fuse", type=int, help="channels of the convolution that joins the time steps")
-    parser.add_argument("--factor", type=int)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    args = parser.parse_args()
+    parser.add_argument("--factor", type=command.at_least(2))
+    parser.add_argument("-o", "--output", type=command.output(".safetensors"), required=True)
+    args = parser.parse_args(arguments)
     torch.manual_seed(0)
-    state, metadata = weights.read(args.model)
-    config = config_of(state, metadata)
+    config, (state, metadata) = weights.network(args.model).config, weights.read(args.model)
     if args.blocks:
         state, config = deepen(state, config, args.blocks)
     if widths := {name: width for name in WIDTHS if (width := getattr(args, name)) is not None}:
@@ -123,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

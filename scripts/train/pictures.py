@@ -17,9 +17,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+import command
+import files
 import metrics
 import validate
-from validate import HeldOutClip, Method
+from clips import ClipError
+from validate import HeldOutClip, HeldOutClips, Method
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -56,6 +59,8 @@ def results(method: Method, clip: HeldOutClip, k: int, inputs: int, gaps: int) -
             "after": window[half],
         }
         found.append(Result(clip.name, images, metrics.psnr(made, truth[middle]), metrics.psnr(blended, truth[middle])))
+    if not found:
+        raise ClipError(f"it has no gap of factor {k} between two others")
     return found
 
 
@@ -92,28 +97,34 @@ def draw(rows: dict[str, Result], height: int, width: int, target: Path) -> None
             place.imshow(result.images[name][box], interpolation="nearest")
             place.set_title(notes.get(name, name), fontsize=8, pad=3)
             place.set_axis_off()
-    figure.savefig(target, pil_kwargs={"quality": 90} if target.suffix == ".jpg" else None)
+    with files.replacing(target) as file:
+        if target.suffix.lower() == ".png":
+            figure.savefig(file, format="png")
+        else:
+            figure.savefig(file, format="jpg", pil_kwargs={"quality": 90})
     plt.close(figure)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    validate.add_clip_options(parser)
+    validate.add_model_options(parser, gaps=12)
     parser.add_argument("--clips", nargs="+", required=True, help="ends of the paths of the clips to take")
-    parser.add_argument("--gaps", type=int, default=12, help="gaps looked at in each clip (default 12)")
-    parser.add_argument("--height", type=int, default=176, help="of a cut, in pixels (default 176)")
-    parser.add_argument("--width", type=int, default=224, help="of a cut, in pixels (default 224)")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="a .jpg or .png")
-    args = parser.parse_args()
+    size = command.at_least(CELL)
+    parser.add_argument("--height", type=size, default=176, help="of a cut, in pixels (default 176)")
+    parser.add_argument("--width", type=size, default=224, help="of a cut, in pixels (default 224)")
+    parser.add_argument("-o", "--output", type=command.output(".jpg", ".png"), required=True, help="a .jpg or .png")
+    args = parser.parse_args(arguments)
     method, config = validate.method_of(args.model)
-    clips = validate.named_clips(args)
-    if unknown := [name for name in args.clips if not any(clip.name.endswith(name) for clip in clips)]:
-        parser.error(f"not among the held-out clips: {', '.join(unknown)}; they are {', '.join(c.name for c in clips)}")
-    chosen = [clip for clip in clips if clip.name.endswith(tuple(args.clips))]
-    found = [result for clip in chosen for result in results(method, clip, config.factor, config.inputs, args.gaps)]
-    draw({"typical": typical(found), "bad": bad(found)}, args.height, args.width, args.output)
+    k, inputs = config.factor, config.inputs
+    with validate.named_clips(args, k) as clips:
+        names = [*(clip.name for clip in clips), *clips.left_out]
+        if unknown := [end for end in args.clips if not any(name.endswith(end) for name in names)]:
+            parser.error(f"not among the held-out clips: {', '.join(unknown)}; they are {', '.join(names)}")
+        chosen = HeldOutClips((clip for clip in clips if clip.name.endswith(tuple(args.clips))), clips.left_out)
+        found = chosen.each(lambda clip: results(method, clip, k, inputs, args.gaps))
+        of_all = [result for of_clip in found for result in of_clip]
+        draw({"typical": typical(of_all), "bad": bad(of_all)}, args.height, args.width, args.output)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
+import command
 import metrics
 import validate
-from validate import HeldOutClip, Method
+from validate import HeldOutClip, HeldOutClips, Method
 
 GAPS = 3  # measured of each clip, where nothing else is asked
 
@@ -62,21 +62,20 @@ def table(found: Sequence[Properties], titles: Sequence[str]) -> str:
     return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
 
 
-def report(method: Method, clips: Sequence[HeldOutClip], k: int, inputs: int, gaps: int) -> str:
-    found = [measure(method, clip, k, inputs, gaps) for clip in clips]
+def report(method: Method, clips: HeldOutClips, k: int, inputs: int, gaps: int) -> str:
+    found = clips.each(lambda clip: measure(method, clip, k, inputs, gaps))
     flat = f"Flat grey comes out at most {flat_error(method, inputs)} of 255 off."
     return f"{flat}\n\n{table(found, [clip.title for clip in clips])}"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    validate.add_clip_options(parser)
-    parser.add_argument("--gaps", type=int, default=GAPS, help=f"gaps measured of each clip (default {GAPS})")
-    args = parser.parse_args()
+    validate.add_model_options(parser, GAPS)
+    args = parser.parse_args(arguments)
     method, config = validate.method_of(args.model)
-    print(report(method, validate.named_clips(args), config.factor, config.inputs, args.gaps))
+    with validate.named_clips(args, config.factor) as clips:
+        print(report(method, clips, config.factor, config.inputs, args.gaps))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -31,13 +31,16 @@ class Split:
         try:
             value = json.loads(path.read_text())
             ranges = {name: None if span is None else as_range(*span) for name, span in value["validation"].items()}
+            select = tuple(value.get("select", ranges))
+        except OSError as error:
+            raise ClipError(f"expected a split file at {path}, as split.json is one: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            expected = '{"validation": {CLIP: null or [FIRST, STOP]}}'
+            expected = '{"validation": {CLIP: null or [FIRST, STOP]}, "select": [CLIP]}'
             raise ClipError(f"{path} is no split file: expected {expected}; found {error!r}") from None
-        unknown = [name for name in value.get("select", []) if name not in ranges]
+        unknown = [name for name in select if name not in ranges]
         if unknown:
             raise ClipError(f"{path}: `select` names clips that `validation` does not: {', '.join(unknown)}")
-        return Split(ranges, tuple(value.get("select", ranges)))
+        return Split(ranges, select)
 
     def entry(self, clip: Clip) -> str | None:
         """The entry that names this clip, however far down the data's root points."""
@@ -51,7 +54,8 @@ class Split:
             return None
         first, stop = self.validation[name] or (0, footage.facts.frames)
         if not 0 <= first < stop <= footage.facts.frames:
-            raise ClipError(f"{name} has {footage.facts.frames} frames; the split holds out {first} to {stop - 1}")
+            has = f"{name} has {footage.facts.frames} frames"
+            raise ClipError(f"{has}; the split holds out {first} to {stop - 1}: correct it, or give the whole clip")
         return first, stop
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+import command
 import files
 import recipe as recipes
 import state
@@ -30,7 +31,7 @@ import weights
 from clips import ClipError, find_clips, scan_all
 from curves import Curves
 from dataset import Batches, TrainingSet
-from model import Flavr, build, channels_last, start_at_base
+from model import Flavr, channels_last, start_at_base
 from objective import objective
 from processes import Interruption, Processes, ignore_interruption
 from recipe import Recipe
@@ -73,7 +74,7 @@ class Run:
             model = Flavr(recipe.config())
             start_at_base(model)
             return model
-        model = build(*weights.read(Path(recipe.init)))
+        model = weights.network(Path(recipe.init))
         expected, got = (recipe.inputs, recipe.factor), (model.config.inputs, model.config.factor)
         if got != expected:
             raise TrainingError(
@@ -175,7 +176,7 @@ def select_clips(recipe: Recipe, cache: Path) -> list[validate.HeldOutClip]:
         return []
     split = Split.load(Path(recipe.split))
     chosen = Split({name: split.validation[name] for name in split.select})
-    return validate.held_out_clips([Path(root) for root in recipe.data], chosen, cache)
+    return validate.held_out_clips([Path(root) for root in recipe.data], chosen, cache, recipe.factor)
 
 
 def baseline_scores(recipe: Recipe, clips: list[validate.HeldOutClip]) -> dict[str, float]:
@@ -292,10 +293,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = train(*start(options, processes), options)
     except (TrainingError, ClipError, ValueError, OSError) as error:
-        print(f"train: {error}", file=sys.stderr)
+        print(f"train: {command.sentence(error)}", file=sys.stderr)
         code = 1
     return processes.leave(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

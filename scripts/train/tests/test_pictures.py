@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import pictures
 import weights
 from footage import moving, write_video
 from model import Config, Flavr
-
-HERE = Path(__file__).parent.parent
 
 
 def result(psnr: float, blend_psnr: float) -> pictures.Result:
@@ -37,14 +34,16 @@ def test_a_cut_lies_where_the_error_is() -> None:
     assert pictures.worst_box(made, truth, 500, 500) == (slice(0, 96), slice(0, 128))
 
 
-def test_command_draws_two_rows_of_five(tmp_path: Path) -> None:
+def test_command_draws_two_rows_of_five(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_video(tmp_path / "a.mkv", moving(17))
     (tmp_path / "split.json").write_text('{ "validation": { "a.mkv": null }, "select": ["a.mkv"] }')
     weights.write(tmp_path / "m.safetensors", Flavr(Config.of_width(2)).state_dict(), {})
     words = ["--data", str(tmp_path), "--split", str(tmp_path / "split.json"), "--cache", str(tmp_path / "cache")]
     words += ["--model", str(tmp_path / "m.safetensors"), "--height", "32", "--width", "40", "--gaps", "2"]
-    command = [sys.executable, str(HERE / "pictures.py"), *words, "-o", str(tmp_path / "x.png"), "--clips"]
-    subprocess.run([*command, "a.mkv"], check=True)
+    words += ["-o", str(tmp_path / "x.png"), "--clips"]
+    pictures.main([*words, "a.mkv"])
     width, height = Image.open(tmp_path / "x.png").size
     assert abs(width - 5 * 46) <= 2 and abs(height - 2 * 56) <= 2
-    assert "they are a.mkv" in subprocess.run([*command, "b.mkv"], capture_output=True, text=True).stderr
+    with pytest.raises(SystemExit):
+        pictures.main([*words, "b.mkv"])
+    assert "they are a.mkv" in capsys.readouterr().err

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,15 +13,16 @@ import torch
 
 import baselines
 import card
+import export
+import grow
 import properties
+import train
 import validate
 import weights
 from clips import ClipError, find_clips, scan
 from footage import moving, write_video
 from model import Config, Flavr, build
 from splits import Split
-
-HERE = Path(__file__).parent.parent
 
 
 def model_file(path: Path, **fields: object) -> Path:
@@ -34,8 +33,7 @@ def model_file(path: Path, **fields: object) -> Path:
 
 
 def grown(source: Path, target: Path, *options: str) -> Flavr:
-    command = [sys.executable, str(HERE / "grow.py"), "--model", str(source), *options, "-o", str(target)]
-    subprocess.run(command, check=True)
+    grow.main(["--model", str(source), *options, "-o", str(target)])
     return build(*weights.read(target)).eval()
 
 
@@ -71,7 +69,7 @@ def test_wider_network_computes_the_same_and_learns_with_all_it_has(tmp_path: Pa
 
 def test_channels_cannot_be_taken_away(tmp_path: Path) -> None:
     source = model_file(tmp_path / "a.safetensors")
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(ValueError, match="channels can only be added"):
         grown(source, tmp_path / "b.safetensors", "--fuse", "2")
 
 
@@ -88,23 +86,23 @@ def test_larger_factor_starts_from_the_old_outputs_over_their_own_blends(tmp_pat
 
 def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path: Path) -> None:
     tiny = ["--nf", "2", "--crop", "16", "--batch", "2", "--steps", "2", "--workers", "0", "--batch-norm"]
-    subprocess.run([sys.executable, str(HERE / "train.py"), "--folder", str(tmp_path / "run"), *tiny], check=True)
+    tiny += ["--objective", "psnr", "--consistency", "0.5"]
+    assert train.main(["--folder", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), *tiny]) == 0
     output = tmp_path / "model.safetensors"
     notes = ["--data-note", "procedural motion", "--licence", "MIT"]
     checkpoint = tmp_path / "run" / "last.pt"
-    command = [sys.executable, str(HERE / "export.py"), "--checkpoint", str(checkpoint), *notes, "-o", str(output)]
-    subprocess.run(command, check=True)
+    options = ["--checkpoint", str(checkpoint), *notes, "-o", str(output)]
+    export.main(options)
     state, metadata = weights.read(output)
     averaged = torch.load(checkpoint, weights_only=True)["ema"]
     assert all(torch.equal(state[name], averaged[name]) for name in state)
     assert not any(name.endswith("num_batches_tracked") for name in state)
-    subprocess.run([*command, "--half"], check=True)
+    export.main([*options, "--half"])
     halved, _ = weights.read(output)
     assert all(torch.equal(halved[name], averaged[name].half()) for name in halved)
     expected = {"factor": "2", "residual": "mean", "batchnorm": "True", "nf": "2", "block": "unet_18", "steps": "2"}
-    assert expected | {"data": "procedural motion", "licence": "MIT", "objective": "L1"} == {
-        name: metadata[name] for name in (*expected, "data", "licence", "objective")
-    }
+    expected |= {"data": "procedural motion", "licence": "MIT", "objective": "PSNR", "consistency": "0.5"}
+    assert {name: metadata.get(name) for name in expected} == expected
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def held_out(tmp_path: Path) -> validate.HeldOutClip:
     """13 frames, of which 2 to 11 are held out."""
     write_video(tmp_path / "a.mkv", moving(13))
     (tmp_path / "split.json").write_text(json.dumps({"validation": {"a.mkv": [2, 12]}}))
-    (clip,) = validate.held_out_clips([tmp_path], Split.load(tmp_path / "split.json"), tmp_path / "cache")
+    (clip,) = validate.held_out_clips([tmp_path], Split.load(tmp_path / "split.json"), tmp_path / "cache", 2)
     return clip
 
 
@@ -148,7 +146,7 @@ def test_odd_sizes_are_padded_for_the_network_and_cropped_again() -> None:
 
 def test_split_that_names_an_absent_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="absent.mkv"):
-        validate.held_out_clips([tmp_path], Split({"absent.mkv": None}), tmp_path / "cache")
+        validate.held_out_clips([tmp_path], Split({"absent.mkv": None}), tmp_path / "cache", 2)
 
 
 def test_range_of_a_clip_is_named_in_words(held_out: validate.HeldOutClip) -> None:
@@ -176,12 +174,11 @@ def test_method_that_lacks_a_property_is_found_out(held_out: validate.HeldOutCli
 
 
 def test_card_has_the_lines_of_file_quality_and_properties(
-    tmp_path: Path, held_out: validate.HeldOutClip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, held_out: validate.HeldOutClip, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = model_file(tmp_path / "tiny.safetensors")
     options = ["--data", str(tmp_path), "--split", str(tmp_path / "split.json"), "--cache", str(tmp_path / "cache")]
-    monkeypatch.setattr(sys, "argv", ["card.py", "--model", str(model), *options, "--baselines"])
-    card.main()
+    card.main(["--model", str(model), *options, "--baselines"])
     lines = capsys.readouterr().out.splitlines()
     size, digest = model.stat().st_size / 1e6, sha256(model.read_bytes()).hexdigest()
     assert lines[0] == f"| File | `tiny.safetensors`, {size:.1f} MB, float32, SHA-256 `{digest}` |"
