@@ -44,6 +44,7 @@ test('--raw, precision, lowering and batch are taken; --json tells what was writ
     lowering: '2d',
     form: 'raw',
     fed: false,
+    block: 1,
   });
   assert.is(written.bytes, readFileSync(path).length);
   assert.equal(decodeModel(readFileSync(path)).inputs[0]!.shape, [2, 3, 4, 32, 48]);

@@ -1,5 +1,7 @@
+import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { findBlock } from '../../ts/backends/fed-weights.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import type { Lowering, Precision } from '../../ts/model/graph-spec.js';
 import { FULL_WIDTH_GOLDENS, TINY_GOLDENS } from '../support/goldens.js';
@@ -19,8 +21,8 @@ for (const name of [...TINY_GOLDENS, ...FULL_WIDTH_GOLDENS]) {
     test(`${name}, raw, ${lowering}: ${PROMISES[lowering]}`, async () => {
       const { golden, model } = await goldenModel(name);
       const { width, height, outputs } = golden;
-      const run = async (precision: Precision) => {
-        const { bytes } = buildGraph(model, { width, height, precision, lowering, form: 'raw' });
+      const run = async (precision: Precision, block = 1) => {
+        const { bytes } = buildGraph(model, { width, height, precision, lowering, block, form: 'raw' });
         const { interpolated } = await runOnnx(bytes, rawFeeds(golden.raw, model.config, height, width));
         assert.equal(interpolated!.dims, [1, ...outputs.shape]);
         return interpolated!.data as Float32Array;
@@ -29,6 +31,9 @@ for (const name of [...TINY_GOLDENS, ...FULL_WIDTH_GOLDENS]) {
       assert.ok(difference <= (name.startsWith('r34') ? 1e-4 : 2e-5), `fp32 is ${difference} off`);
       differences.push(`${lowering} ${difference.toExponential(1)}`);
       if (lowering === 'winograd') {
+        const inBlocks = maxDifference(await run('fp32', await findBlock(ort)), outputs.data);
+        assert.ok(inBlocks <= (name.startsWith('r34') ? 1e-4 : 2e-5), `in blocks, fp32 is ${inBlocks} off`);
+        differences.push(`in blocks ${inBlocks.toExponential(1)}`);
         console.log(`\nNOTE ${name}, largest difference in fp32: ${differences.join(', ')}`);
         return;
       }

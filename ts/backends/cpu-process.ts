@@ -26,7 +26,7 @@ class Host {
   readonly #replies = new Socket({ fd: REPLIES });
   readonly #runners = new Map<number, Runner>();
   readonly #slots = new Map<number, Uint8Array>();
-  /** How the weights that graphs are fed with lie, once it is found out; undefined where graphs cannot be fed. */
+  /** Once it is found out; undefined where ONNX Runtime has no blocks. */
   #block: number | undefined;
   #weights: Feeds = {};
   /** Memory of freed slots. */
@@ -55,7 +55,7 @@ class Host {
     else if (request.op === 'free') for (const slot of request.slots) this.#free(slot);
     else {
       try {
-        if (request.op === 'ask-fed') await this.#askFed(request);
+        if (request.op === 'ask-block') await this.#askBlock(request);
         else if (request.op === 'feed') await this.#feed(request, payload!);
         else if (request.op === 'prepare') await this.#prepare(request, payload!);
         else await this.#infer(request);
@@ -75,10 +75,10 @@ class Host {
     if (memory && this.#slots.delete(slot)) this.#spare.push(memory);
   }
 
-  async #askFed({ id }: Request & { op: 'ask-fed' }): Promise<void> {
+  async #askBlock({ id }: Request & { op: 'ask-block' }): Promise<void> {
     const { findBlock } = await import('./fed-weights.js');
     this.#block = await findBlock(this.#ort);
-    await this.#reply({ op: 'fed', id, bytes: 0, possible: this.#block !== undefined });
+    await this.#reply({ op: 'block', id, bytes: 0, block: this.#block });
   }
 
   async #feed({ id, ...kernel }: Request & { op: 'feed' }, { buffer }: Uint8Array): Promise<void> {

@@ -10,8 +10,8 @@ import type { FedKernel } from '../model/graph-spec.js';
 
 /** To the process, which is ended by a signal. */
 export type Request =
-  /** Whether graphs can be fed with weights. Answered by `fed`. */
-  | { op: 'ask-fed'; id: number; bytes: 0 }
+  /** How many channels ONNX Runtime has side by side where it convolves. Answered by `block`. */
+  | { op: 'ask-block'; id: number; bytes: 0 }
   /** Payload: the kernel's values in float32. It feeds the graphs prepared from now on. Answered by `ready` or `failed`. */
   | ({ op: 'feed'; id: number; bytes: number } & Pick<FedKernel, 'shape' | 'slices' | 'inputs'>)
   /** Payload: the ONNX graph. Answered by `ready` or `failed`. */
@@ -40,7 +40,8 @@ export interface WindowRequest {
 /** From the process. */
 export type Reply =
   | { op: 'ready'; id: number; bytes: 0 }
-  | { op: 'fed'; id: number; bytes: 0; possible: boolean }
+  /** Without one, graphs are in ONNX's own order, and cannot be fed with weights. */
+  | { op: 'block'; id: number; bytes: 0; block: number | undefined }
   /** Payload: the new frames of all windows, one after another. */
   | { op: 'done'; id: number; bytes: number; peaks: readonly (number | null)[]; ms: number }
   | { op: 'failed'; id: number; bytes: 0; message: string };

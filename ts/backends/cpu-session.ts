@@ -35,8 +35,11 @@ interface Pending {
 export interface CpuSessionOptions {
   readonly format: FrameFormat;
   readonly threads: number;
-  /** Plans and checks the graph of a pass factor, with all weights inside or some to be fed. */
-  readonly graph: (factor: number, fed: boolean) => PlannedGraph;
+  /**
+   * Plans and checks the graph of a pass factor, with some weights to be fed where `block` tells how many channels stand side
+   * by side.
+   */
+  readonly graph: (factor: number, block: number | undefined) => PlannedGraph;
   readonly memoryBytes: () => number;
 }
 
@@ -56,7 +59,7 @@ export class CpuSession implements Session {
   readonly #prepared = new Map<number, Promise<void>>();
   /** Kernels that the process has made weights of, by name. */
   readonly #fed = new Map<string, Promise<unknown>>();
-  #feedable: Promise<boolean> | undefined;
+  #block: Promise<number | undefined> | undefined;
   readonly #exited: Promise<void>;
   #ids = 0;
   #slots = 0;
@@ -123,9 +126,7 @@ export class CpuSession implements Session {
 
   async #prepare(factor: number): Promise<void> {
     const { graph, threads } = this.#options;
-    let planned = graph(factor, true);
-    if (planned.fed.length > 0 && !(await this.#canFeed())) planned = graph(factor, false);
-    const { inputs, fed, encode } = planned;
+    const { inputs, fed, encode } = graph(factor, await this.#askBlock());
     // Here the graph is written while the process makes weights.
     const [bytes] = await Promise.all([encode(), this.#feed(fed)]);
     const names = fed.flatMap((kernel) => kernel.inputs);
@@ -135,11 +136,11 @@ export class CpuSession implements Session {
     );
   }
 
-  #canFeed(): Promise<boolean> {
-    this.#feedable ??= this.#ask({ op: 'ask-fed', id: this.#ids++, bytes: 0 }).then(
-      ({ header }) => header.op === 'fed' && header.possible,
+  #askBlock(): Promise<number | undefined> {
+    this.#block ??= this.#ask({ op: 'ask-block', id: this.#ids++, bytes: 0 }).then(({ header }) =>
+      header.op === 'block' ? header.block : undefined,
     );
-    return this.#feedable;
+    return this.#block;
   }
 
   /** Hands over the kernels that the process does not have yet. */

@@ -27,7 +27,7 @@ export const cpuBackend: Backend = {
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
     const memoryBytes = new Map<number, number>();
     const fedNames = new Set<string>();
-    const graph = (factor: number, fed: boolean): PlannedGraph => {
+    const graph = (factor: number, block: number | undefined): PlannedGraph => {
       const planned = planGraph(model, {
         width: format.width,
         height: format.height,
@@ -35,7 +35,8 @@ export const cpuBackend: Backend = {
         precision,
         lowering,
         form: 'framed',
-        fed,
+        fed: block !== undefined,
+        ...(block === undefined ? {} : { block }),
       });
       // All factors share the weights that their graphs are fed with.
       const added = planned.fed.filter(({ name }) => !fedNames.has(name));

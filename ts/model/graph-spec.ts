@@ -6,10 +6,10 @@ export type Precision = 'fp32' | 'fp16' | 'int8';
 export const LOWERINGS = ['3d', '2d', 'winograd'] as const;
 /**
  * 3d keeps Conv and ConvTranspose with 5-D tensors; 2d is the exact reformulation as sums of 2-D convolutions, step by step.
- * winograd is 2d with six convolutions of sums of steps for ten of single ones, and in layers of 128 channels or more the
- * same again along the rows. It differs from 2d by rounding alone, has twice the weights, four times in those layers, and is
- * made for ONNX Runtime on the CPU, where it takes half the time. In fp16 and int8 it is 2d: the sums would be rounded to
- * half, or to eight bits.
+ * winograd is 2d with six convolutions of sums of steps for ten of single ones, and in layers of 128 channels or more (64 in a
+ * graph in blocks) the same again along the rows. It differs from 2d by rounding alone, has twice the weights, four times in
+ * those layers, and is made for ONNX Runtime on the CPU, where it takes half the time. In fp16 and int8 it is 2d: the sums
+ * would be rounded to half, or to eight bits.
  */
 export type Lowering = (typeof LOWERINGS)[number];
 /**
@@ -36,9 +36,15 @@ export interface GraphSpec {
   /** Default framed. */
   readonly form?: GraphForm;
   /**
+   * How many channels of an activation ONNX Runtime has side by side where it convolves, of which its processor decides; the
+   * winograd lowering then writes the graph in that order, for which nothing needs to be put into another. Default 1: in
+   * ONNX's own order. A graph in blocks is for ONNX Runtime on such a processor alone.
+   */
+  readonly block?: number;
+  /**
    * Whether the weights of wide winograd layers are inputs, which a session on ONNX Runtime's CPU provider makes for itself
    * and hands in with every run: a graph that holds them is four times as large, and ONNX Runtime holds it three times over
-   * while it puts weights into the order of its own convolutions. Default false; such a graph is for no other runtime.
+   * while it puts weights into the order of its own convolutions. Default false; goes with `block` alone.
    */
   readonly fed?: boolean;
 }

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as ort from 'onnxruntime-node';
 import { CPU_LOWERING } from '../../../dist/backends/cpu-options.js';
+import { findBlock } from '../../../dist/backends/fed-weights.js';
 import { selectBackend } from '../../../dist/backends/select.js';
 import { frameFormat } from '../../../dist/frame.js';
 import { modelFactor, modelInputs } from '../../../dist/model/config.js';
@@ -28,11 +30,12 @@ export function makeWindow(model, width, height) {
   return { frames, floats };
 }
 
-/** Our graph in its raw form, floats in and floats out, as PyTorch's forward is: like for like. */
+/** Our graph in its raw form, floats in and floats out, as PyTorch's forward is: like for like. Made for this processor. */
 export async function openRaw(context) {
   const { model, width, height, folder } = context;
   const graph = join(folder, 'raw.onnx');
-  await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: CPU_LOWERING }).bytes);
+  const block = (await findBlock(ort)) ?? 1;
+  await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: CPU_LOWERING, block }).bytes);
   return openGraph(graph, context);
 }
 

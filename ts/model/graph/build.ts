@@ -14,6 +14,7 @@ import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel, encodeModelInSlices } from '../onnx/writer.js';
 import { elementCount } from '../shape.js';
+import { BlockBuilder } from './block-builder.js';
 import { computeType, embeddedName, GraphBuilder, type Value } from './builder.js';
 import { CostCount } from './cost.js';
 import { estimateMemory, type SizedValue } from './estimate.js';
@@ -109,7 +110,7 @@ function assemble(
   const frameStride = ring ? ringStride(height * width * 3) : height * width * 3;
   const geometry = { batch, inputs: modelInputs(model), height, width };
 
-  const b = new GraphBuilder();
+  const b = spec.block > 1 ? new BlockBuilder(spec.block) : new GraphBuilder();
   const frames = form === 'raw' ? rawFrames(b, geometry) : byteFrames(b, geometry, frameStride, ring);
   const body = model.kind === 'weights' ? fromWeights(b, model, spec, frames) : fromGraph(b, model, spec, frames);
   if (form === 'raw') b.output(b.node('Identity', 'interpolated', [body.unit], body.unit.shape));
@@ -263,6 +264,7 @@ function describe(model: Model, spec: Required<GraphSpec>, frameStride: number):
     batch: spec.batch,
     precision: spec.precision,
     lowering: spec.lowering,
+    ...(spec.block > 1 ? { block: spec.block } : {}),
   };
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [`flavr.${key}`, String(value)]));
 }
@@ -280,9 +282,13 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     lowering: spec.lowering ?? (spec.precision === 'int8' ? '2d' : '3d'),
     form: spec.form ?? 'framed',
     fed: spec.fed ?? false,
+    block: spec.block ?? 1,
   } as const;
   if (!Number.isInteger(full.batch) || full.batch < 1) {
     throw new FlavrError('BAD_ARGUMENT', `The batch must be a whole number from 1 up; got ${full.batch}.`);
+  }
+  if (!Number.isInteger(full.block) || full.block < 1) {
+    throw new FlavrError('BAD_ARGUMENT', `The block must be a whole number of channels; got ${full.block}.`);
   }
   oneOf('precision', full.precision, ['fp32', 'fp16', 'int8']);
   oneOf('lowering', full.lowering, LOWERINGS);
@@ -305,7 +311,9 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     );
   }
   const lowering = full.lowering === 'winograd' && full.precision !== 'fp32' ? '2d' : full.lowering;
-  return { ...full, lowering };
+  const inBlocks = lowering === 'winograd' && full.batch === 1;
+  const block = inBlocks ? full.block : 1;
+  return { ...full, lowering, block, fed: full.fed && block > 1 };
 }
 
 function oneOf(what: string, value: string, known: readonly string[]): void {

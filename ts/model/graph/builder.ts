@@ -15,6 +15,8 @@ export interface Value {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
+  /** Of an activation in blocks of channels: how many stand side by side. */
+  readonly block?: number | undefined;
 }
 
 /** Stands for an optional input that is left out. */
@@ -40,6 +42,8 @@ const bytesOf = (array: Float32Array | Uint16Array | BigInt64Array | Int8Array |
  * a profile, a test or a person with a viewer finds it.
  */
 export class GraphBuilder {
+  /** How many channels stand side by side in an activation's memory. */
+  readonly block: number = 1;
   readonly nodes: GraphNode[] = [];
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
@@ -91,7 +95,7 @@ export class GraphBuilder {
 
   /** Adds a node of those that ONNX Runtime has for activations in blocks of channels, float32 all. */
   blocksNode(
-    op: 'ReorderInput' | 'Conv' | 'ReorderOutput',
+    op: 'ReorderInput' | 'Conv' | 'GlobalAveragePool' | 'ReorderOutput',
     name: string,
     inputs: readonly Value[],
     shape: readonly number[],
@@ -183,6 +187,23 @@ export class GraphBuilder {
     return this.node('GlobalAveragePool', name, [x], [...x.shape.slice(0, 2), ...x.shape.slice(2).map(() => 1)]);
   }
 
+  /** Heights and widths with so many rows and columns more at each side, reflected. */
+  reflect(name: string, x: Value, margin: number): Value {
+    const shape = x.shape.map((size, axis) => (axis === 2 || axis === 3 ? size + 2 * margin : size));
+    const pads = [0, 1].flatMap(() => x.shape.map((_, axis) => (axis === 2 || axis === 3 ? margin : 0)));
+    return this.node('Pad', name, [x, this.indices(pads)], shape, { mode: 'reflect' });
+  }
+
+  /** An activation with its channels in blocks, where the graph has them so. */
+  blocked(x: Value): Value {
+    return x;
+  }
+
+  /** The same in ONNX's own order. */
+  ordered(x: Value): Value {
+    return x;
+  }
+
   /** Linear interpolation of the last two axes by these factors, half-pixel centres, edges repeated. */
   resize(name: string, x: Value, factors: readonly [number, number]): Value {
     const scales = Float32Array.of(1, 1, ...factors);
@@ -255,6 +276,17 @@ export class GraphBuilder {
       initializers: this.initializers,
       functions: this.#functions,
     };
+  }
+
+  /** Puts a constant's values into another order; inputs of the graph come in the right one. */
+  protected rearrange(name: string, order: (values: Float32Array) => Float32Array): void {
+    const known = this.#initializers.get(name);
+    if (!known) return;
+    const inOrder = () => {
+      const bytes = known.data();
+      return order(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / Float32Array.BYTES_PER_ELEMENT));
+    };
+    this.#initializers.set(name, { ...known, data: () => bytesOf(inOrder()) });
   }
 
   #initializer(name: string, type: ElementType, shape: readonly number[], data: () => Uint8Array): Value {

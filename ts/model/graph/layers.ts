@@ -66,7 +66,12 @@ export function head(b: GraphBuilder, name: string, x: Value, kernel: Kernel): V
   const weight = b.weight(`${kernel.name}.weight`, x.type, shape, () => extended(kernel.weight(), elementCount(shape)));
   const offset = kernel.bias;
   const biases = offset ? [b.weight(`${kernel.name}.bias`, x.type, [rounded], () => extended(offset, rounded))] : [];
-  const y = b.node('Conv', `${name}.conv`, [reflected(b, name, x), weight, ...biases], [batch, rounded, height, width]);
+  const y = b.node(
+    'Conv',
+    `${name}.conv`,
+    [b.reflect(`${name}.pad`, x, 3), weight, ...biases],
+    [batch, rounded, height, width],
+  );
   return b.slice(`${name}.outputs`, y, 1, 0, outputs);
 }
 
@@ -89,16 +94,10 @@ export function headByFours(b: GraphBuilder, name: string, x: Value, kernel: Ker
         ),
       ]
     : [];
-  const inputs = [reflected(b, name, x), weight, ...biases];
+  const inputs = [b.reflect(`${name}.pad`, x, 3), weight, ...biases];
   const y = b.node('Conv', `${name}.conv`, inputs, [batch, rounded, height / 2, width / 2], { strides: [2, 2] });
   const fours = b.slice(`${name}.fours`, y, 1, 0, 4 * outputs);
   return b.node('DepthToSpace', `${name}.outputs`, [fours], [batch, outputs, height, width], { blocksize: 2 });
-}
-
-function reflected(b: GraphBuilder, name: string, x: Value): Value {
-  const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const pads = b.indices([0, 0, 3, 3, 0, 0, 3, 3]);
-  return b.node('Pad', `${name}.pad`, [x, pads], [batch, channels, height + 6, width + 6], { mode: 'reflect' });
 }
 
 const roundedOutputs = (outputs: number): number => Math.ceil(outputs / OUTPUT_GROUP) * OUTPUT_GROUP;

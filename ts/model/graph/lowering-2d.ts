@@ -87,24 +87,28 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   deconv(name: string, x: Steps, kernel: Kernel, timeStride: number): Steps {
-    const b = this.builder;
+    const layer = this.joinedPhases(x[0]!.shape, x.length, kernel, timeStride);
+    return Array.from(this.alongTime(`${name}.phases.`, x, layer), (step, t) => this.spread(name, t, step));
+  }
+
+  /** A transposed convolution's phases together, in channels. */
+  joinedPhases(inputShape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): TimeLayer {
     const [channels, out, time] = kernel.shape as [number, number, number];
-    const [batch, , height, width] = x[0]!.shape as [number, number, number, number];
-    // Position (i, j) of a 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i as phases in its
-    // channels: one row and column too many on each side.
-    const form: Form = {
-      shape: [batch, 4 * out, height + 1, width + 1],
-      attributes: { kernel_shape: [2, 2], pads: [1, 1, 1, 1] },
-    };
-    const phases = this.alongTime(`${name}.phases.`, x, {
-      kernel,
+    const [batch, , height, width] = inputShape as [number, number, number, number];
+    const repeated = repeatBias(kernel, 4);
+    return {
+      kernel: repeated,
       cut: allPhases,
       weightShape: [4 * out, channels, 2, 2],
-      biases: bias(b, repeatBias(kernel, 4), this.type),
-      form,
-      ...transposedTime(x.length, time, timeStride),
-    });
-    return Array.from(phases, (step, t) => this.spread(name, t, step));
+      biases: bias(this.builder, repeated, this.type),
+      // Position (i, j) of a 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i as phases in its
+      // channels: one row and column too many on each side.
+      form: {
+        shape: [batch, 4 * out, height + 1, width + 1],
+        attributes: { kernel_shape: [2, 2], pads: [1, 1, 1, 1] },
+      },
+      ...transposedTime(inputs, time, timeStride),
+    };
   }
 
   /**
@@ -127,7 +131,7 @@ export class Lowering2d implements Lowering<Steps, Value> {
   }
 
   /** The phases [B, 4C, H+1, W+1] that a deconvolution makes of one step, as that step, [B, C, 2H, 2W]. */
-  protected spread(name: string, t: number, phases: Value): Value {
+  spread(name: string, t: number, phases: Value): Value {
     const b = this.builder;
     const [batch, channels, height, width] = phases.shape as [number, number, number, number];
     const shape = [batch, channels / 4, 2 * height, 2 * width];

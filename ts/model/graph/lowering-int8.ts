@@ -91,7 +91,7 @@ export class LoweringInt8 extends Lowering2d {
   }
 
   /** As bytes, of which moving costs a quarter. */
-  protected override spread(name: string, t: number, phases: Value): Value {
+  override spread(name: string, t: number, phases: Value): Value {
     return super.spread(name, t, this.#quantise(`${name}.bytes.t${t}`, phases, name));
   }
 

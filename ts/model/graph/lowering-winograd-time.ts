@@ -26,8 +26,8 @@ export class LoweringWinogradTime extends Lowering2d {
 
   protected override scale(name: string, x: Steps, factors: Value, norm: Affine | undefined): Steps {
     const channels = x[0]!.shape[1]!;
-    if (channels % BLOCK !== 0) return super.scale(name, x, factors, norm);
     const b = this.builder;
+    if (channels % BLOCK !== 0 || b.block > 1) return super.scale(name, x, factors, norm);
     const shift = norm ? [b.weight(`${name}.norm.shift`, this.type, [channels], () => norm.shift)] : [];
     return x.map((step, t) => {
       const scaled = b.elementwise('Mul', `${name}.scaled.t${t}`, [step, factors]);
@@ -36,13 +36,17 @@ export class LoweringWinogradTime extends Lowering2d {
   }
 
   /** The four phases come in turns along each row, then the rows do: in a third of the time of a DepthToSpace. */
-  protected override spread(name: string, t: number, phases: Value): Value {
+  override spread(name: string, t: number, x: Value): Value {
     const b = this.builder;
-    const [batch, channels, height, width] = phases.shape as [number, number, number, number];
+    const [batch, channels, height, width] = x.shape as [number, number, number, number];
     const out = channels / 4;
-    const columns = b.reshape(`${name}.columns.t${t}`, phases, [2 * batch, 2, out * height * width]);
-    const inTurns = b.transpose(`${name}.in-turns.t${t}`, columns, [0, 2, 1]);
-    const rows = b.reshape(`${name}.rows.t${t}`, inTurns, [batch, 2, out * height, 2 * width]);
+    // A block may hold channels of several phases.
+    const phases = out % b.block === 0 ? x : b.ordered(x);
+    const block = phases.block ?? 1;
+    const positions = (out * height * width) / block;
+    const columns = b.reshape(`${name}.columns.t${t}`, phases, [2 * batch, 2, positions, block]);
+    const inTurns = b.transpose(`${name}.in-turns.t${t}`, columns, [0, 2, 1, 3]);
+    const rows = b.reshape(`${name}.rows.t${t}`, inTurns, [batch, 2, (out * height) / block, 2 * width * block]);
     const inOrder = b.transpose(`${name}.in-order.t${t}`, rows, [0, 2, 1, 3]);
     const whole = b.reshape(`${name}.whole.t${t}`, inOrder, [batch, out, 2 * height, 2 * width]);
     return b.crop(`${name}.t${t}`, whole, [

@@ -1,25 +1,26 @@
 import { ElementType } from '../onnx/proto.js';
 import { Activation } from './activation.js';
 import type { GraphBuilder, Value } from './builder.js';
-import { bias, gateFactors, headByFours, leakyRelu, perChannel } from './layers.js';
+import { gateFactors, headByFours, perChannel } from './layers.js';
 import { Lowering2d, type Steps } from './lowering-2d.js';
 import { LoweringWinogradTime } from './lowering-winograd-time.js';
 import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
-import { convolvePhases } from './winograd-phases.js';
 import { RowsWinograd } from './winograd-rows.js';
+import { convolveStack } from './winograd-stack.js';
 import { fitsTiles, slicesInOrder } from './winograd-time.js';
 
 // ONNX Runtime makes so many channels at once: four phases that have fewer are made together sooner than apart.
 const LEAST_OF_PHASE = 64;
 
-// Of layers with fewer channels, in or out, the sums along the rows take more time than they save.
-const LEAST_CHANNELS = 128;
+// Of layers with fewer channels, in or out, the sums along the rows take more time than they save. In blocks they take less.
+const LEAST_CHANNELS = { inOrder: 128, inBlocks: 64 };
 
 /**
  * The 2d lowering with Winograd's algorithm: along time as in `LoweringWinogradTime`, and in wide layers along the rows too,
- * as in `RowsWinograd`. Those have all steps in one stack, and so have wide transposed convolutions, with their phases apart.
- * What stands behind one of them stays as it is; a batch of several windows has none.
+ * as in `RowsWinograd`. Those have all steps in one stack, and so have wide transposed convolutions, with their phases apart;
+ * in a graph in blocks, all layers that the algorithm fits. What stands behind one of them stays as it is; a batch of several
+ * windows has none.
  */
 export class LoweringWinograd implements Lowering<Activation, Value> {
   readonly #b: GraphBuilder;
@@ -27,6 +28,8 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   readonly #steps: LoweringWinogradTime;
   /** What is done to a stack is done as if it were one step. */
   readonly #stack: Lowering2d;
+  /** Sums of a stack's steps need no other order then. */
+  readonly #inBlocks: boolean;
 
   /** @param fed whether weights of wide layers are inputs of the graph. */
   constructor(builder: GraphBuilder, fed = false) {
@@ -34,6 +37,7 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     this.#rows = new RowsWinograd(builder, fed);
     this.#steps = new LoweringWinogradTime(builder, ElementType.float32);
     this.#stack = new Lowering2d(builder, ElementType.float32);
+    this.#inBlocks = builder.block > 1;
   }
 
   /** The window from its frames, each [B, 3, H, W] in float32. */
@@ -43,11 +47,17 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
 
   conv(name: string, x: Activation, kernel: Kernel, stride: Stride): Activation {
     const [out, channels, time, rows] = kernel.shape as [number, number, number, number];
-    const wide = Math.min(channels, out) >= LEAST_CHANNELS;
-    if (wide && x.shape[0] === 1 && rows === 3 && stride.space === 1) {
+    const least = this.#inBlocks ? LEAST_CHANNELS.inBlocks : LEAST_CHANNELS.inOrder;
+    const alongRows = Math.min(channels, out) >= least && rows === 3 && stride.space === 1;
+    if (x.shape[0] === 1 && (alongRows || this.#inBlocks)) {
       const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
-      if (fitsTiles(layer, x.length))
-        return this.#ofStack([this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]);
+      if (fitsTiles(layer, x.length)) {
+        return this.#ofStack(
+          alongRows
+            ? [this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]
+            : convolveStack(this.#b, name, x.stack, [layer]),
+        );
+      }
     }
     if (x.stacked && time === 1 && stride.time === 1) {
       return this.#ofStack(this.#stack.conv(`${name}.stack`, [x.stack], kernel, stride));
@@ -59,7 +69,14 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     if (x.shape[0] === 1 && kernel.shape[1]! >= LEAST_OF_PHASE) {
       const layers = this.#steps.phaseLayers(x.shape, x.length, kernel, timeStride);
       if (layers.every((layer) => fitsTiles(layer, x.length)))
-        return Activation.ofPhases(this.#b, convolvePhases(this.#b, name, x.stack, layers));
+        return Activation.ofPhases(this.#b, convolveStack(this.#b, name, x.stack, layers));
+    }
+    if (x.shape[0] === 1 && this.#inBlocks) {
+      const layer = this.#steps.joinedPhases(x.shape, x.length, kernel, timeStride);
+      if (fitsTiles(layer, x.length)) {
+        const [phases] = convolveStack(this.#b, `${name}.phases`, x.stack, [layer]) as [Value];
+        return this.#ofStack([this.#steps.spread(name, 0, phases)]);
+      }
     }
     return this.#ofSteps(this.#steps.deconv(name, x.steps, kernel, timeStride));
   }
@@ -108,19 +125,14 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   }
 
   fuse(name: string, x: Activation, kernel: Kernel): Value {
-    const b = this.#b;
-    if (!x.phases) return this.#steps.fuse(name, x.steps, kernel);
+    if (!x.stacked) return this.#steps.fuse(name, x.steps, kernel);
     // A stack's steps lie side by side as channels do.
-    const [out, columns] = kernel.shape as [number, number];
-    const weight = b.weight(`${kernel.name}.weight`, ElementType.float32, [out, columns], kernel.weight);
-    const biases = bias(b, kernel, ElementType.float32).map((values) => b.reshape(`${name}.bias`, values, [out, 1]));
-    const fused = x.phases.map((phase, i) => {
-      const [, , height, width] = phase.shape as [number, number, number, number];
-      const pixels = b.reshape(`${name}.pixels${i}`, phase, [columns, height * width]);
-      const sums = b.node('Gemm', `${name}.conv${i}`, [weight, pixels, ...biases], [out, height * width]);
-      return b.reshape(`${name}.phase${i}`, leakyRelu(b, `${name}.relu${i}`, sums), [1, out, height, width]);
+    const fused = x.parts.map((part, i) => {
+      const [steps, channels, height, width] = part.shape as [number, number, number, number];
+      const image = this.#b.reshape(`${name}.image${i}`, part, [1, steps * channels, height, width]);
+      return this.#stack.fuse(`${name}.phase${i}`, [image], kernel);
     });
-    return Activation.ofPhases(b, fused).stack;
+    return x.phases ? Activation.ofPhases(this.#b, fused).stack : fused[0]!;
   }
 
   head(name: string, y: Value, kernel: Kernel): Value {

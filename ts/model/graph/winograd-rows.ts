@@ -12,13 +12,10 @@ import { pointShape, pointWeights } from './winograd-weights.js';
  * A stack [T, C, H, W] comes in and goes out. All sums along time are one product with a small matrix, and so are all sums
  * at the end. Those along the rows at the beginning, where tiles overlap, are convolutions of stride 4 of each channel by
  * itself, and the six terms along time are six groups of channels of six convolutions: few nodes, which all cores share.
- *
- * Fed weights come in ONNX Runtime's own order, for which the convolutions are written as its optimiser would write them.
  */
 export class RowsWinograd {
   readonly #builder: GraphBuilder;
   readonly #fed: boolean;
-  readonly #factorsInBlocks = new Map<string, Value>();
 
   /** @param fed whether the weights are inputs of the graph. */
   constructor(builder: GraphBuilder, fed: boolean) {
@@ -27,29 +24,30 @@ export class RowsWinograd {
   }
 
   /** @param slices of the kernel [out, in, 3, 3, 3] that meet the step before, the same and the step behind. */
-  convolve(name: string, stack: Value, kernel: Kernel, slices: readonly number[]): Value {
+  convolve(name: string, x: Value, kernel: Kernel, slices: readonly number[]): Value {
     const b = this.#builder;
+    const stack = b.blocked(x);
     const [steps, channels, height, width] = stack.shape as [number, number, number, number];
     const out = kernel.shape[0]!;
     const tiles = steps / TILE;
 
     const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
     const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
-    const terms = this.#toBlocks(b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]));
+    const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
     const products = this.#weights(kernel, slices).map((weight, point) => {
       const input = this.#point(`${name}.point${point}`, terms, point);
       const inputs = [input, weight, ...(point === BIASED_TERM ? termBias(b, kernel) : [])];
-      return this.#conv(`${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
+      return b.node('Conv', `${name}.product${point}`, inputs, input.shape.with(1, TERMS * out), {
         kernel_shape: [1, 3],
         pads: [0, 1, 0, 1],
         group: TERMS,
       });
     });
     const rows = products[0]!.shape[2]!;
-    const joined = this.#fromBlocks(b.concat(`${name}.products`, products, 1));
+    const joined = b.concat(`${name}.products`, products, 1);
     const all = b.reshape(`${name}.all`, joined, [tiles, TERMS * TERMS, out * rows * width]);
     const tileRows = matrixProduct(b, `${name}.of-terms`, TERMS_MATRIX, all);
-    const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, out * rows, width]);
+    const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, (out * rows) / b.block, width * b.block]);
     const inOrder = b.transpose(`${name}.rows-in-order`, apart, [0, 2, 1, 3]);
     const whole = b.reshape(`${name}.whole`, inOrder, [steps, out, TILE * rows, width]);
     return b.crop(`${name}.stack`, whole, [[2, 0, height]]);
@@ -72,6 +70,7 @@ export class RowsWinograd {
 
   /** What one point takes of the rows of every tile of four. */
   #point(name: string, x: Value, point: number): Value {
+    const b = this.#builder;
     const [batch, channels, height, width] = x.shape as [number, number, number, number];
     const factors = OF_STEPS[point]!;
     const first = factors.findIndex((factor) => factor !== 0);
@@ -83,7 +82,7 @@ export class RowsWinograd {
     // The first factor is for the row before the tile.
     const before = 1 - first;
     const after = TILE * (rows - 1) + (last - first + 1) - before - height;
-    return this.#conv(name, [x, kernel], [batch, channels, rows, width], {
+    return b.node('Conv', name, [x, kernel], [batch, channels, rows, width], {
       kernel_shape: [taken.length, 1],
       dilations: [dilation, 1],
       pads: [before, 0, after, 0],
@@ -94,40 +93,9 @@ export class RowsWinograd {
 
   /** The same factors of rows for every channel: weights [C, 1, rows, 1]. */
   #factors(name: string, channels: number, rows: readonly number[]): Value {
-    const b = this.#builder;
-    const shape = this.#fed ? [1, channels, rows.length, 1] : [channels, 1, rows.length, 1];
-    const constant = b.weight(name, ElementType.float32, shape, () =>
+    return this.#builder.weight(name, ElementType.float32, [channels, 1, rows.length, 1], () =>
       Float32Array.from({ length: channels * rows.length }, (_, i) => rows[i % rows.length]!),
     );
-    if (!this.#fed) return constant;
-    let inBlocks = this.#factorsInBlocks.get(name);
-    if (!inBlocks) {
-      // As a picture, whose blocks are those of the weights of such a convolution. Constants are folded.
-      inBlocks = b.reshape(`${name}.weights`, this.#toBlocks(constant), [channels, 1, rows.length, 1]);
-      this.#factorsInBlocks.set(name, inBlocks);
-    }
-    return inBlocks;
-  }
-
-  #toBlocks(x: Value): Value {
-    return this.#fed ? this.#builder.blocksNode('ReorderInput', `${x.name}.in-blocks`, [x], x.shape) : x;
-  }
-
-  #fromBlocks(x: Value): Value {
-    if (!this.#fed) return x;
-    return this.#builder.blocksNode('ReorderOutput', `${x.name}.in-order`, [x], x.shape, { channels: x.shape[1]! });
-  }
-
-  #conv(
-    name: string,
-    inputs: readonly Value[],
-    shape: readonly number[],
-    attributes: Readonly<Record<string, number | readonly number[]>>,
-  ): Value {
-    const b = this.#builder;
-    return this.#fed
-      ? b.blocksNode('Conv', name, inputs, shape, attributes)
-      : b.node('Conv', name, inputs, shape, attributes);
   }
 }
 

@@ -33,6 +33,7 @@ export type Attribute =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'tensor'; readonly value: Initializer }
   /** Anything else, as the encoded AttributeProto; `graph` tells whether a subgraph is inside. */
   | { readonly kind: 'other'; readonly encoded: Uint8Array; readonly graph: boolean };

@@ -107,7 +107,7 @@ function tensor({ name, type, shape, data }: Initializer): Message {
 }
 
 // The numbers of AttributeProto.AttributeType.
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
 
 function attribute(name: string, value: Exclude<Attribute, { kind: 'other' }>): Message {
   const message = new Message().string(1, name);
@@ -123,6 +123,9 @@ function attribute(name: string, value: Exclude<Attribute, { kind: 'other' }>): 
       break;
     case 'tensor':
       message.message(5, tensor(value.value));
+      break;
+    case 'floats':
+      for (const number of value.value) message.float(7, number);
       break;
     case 'ints':
       // AttributeProto is proto2 in spirit: readers accept the packed form, and the checker asks for nothing else.

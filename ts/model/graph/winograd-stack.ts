@@ -10,20 +10,22 @@ import { OF_KERNEL, OF_TERMS, TERMS, TILE } from './winograd-time.js';
 const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
 
 /**
- * A transposed convolution with Winograd's algorithm F(4, 3) along time, whose phases stay apart: what stands behind it, up
- * to the next layer that looks at neighbours, is done to each, and only then are they put in order.
+ * Convolutions of one stack [T, C, H, W] with Winograd's algorithm F(4, 3) along time; a stack of each goes out. The terms
+ * along time are six groups of channels, and all sums are products with small matrices.
  *
- * A stack [T, C, H, W] comes in, a stack for each phase goes out. The terms along time are six groups of channels.
- * @param layers the phases' convolutions along time.
+ * Several are the phases of a transposed convolution, which stay apart: what stands behind it, up to the next layer that
+ * looks at neighbours, is done to each, and only then are they put in order.
+ * @param layers what each makes along time.
  */
-export function convolvePhases(b: GraphBuilder, name: string, stack: Value, layers: readonly UnbiasedLayer[]): Steps {
+export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: readonly UnbiasedLayer[]): Steps {
+  const stack = b.blocked(x);
   const [steps, channels, height, width] = stack.shape as [number, number, number, number];
   const tiles = steps / TILE;
   const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
   const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
   const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
   return layers.map((layer, phase) => {
-    const out = layer.weightShape[0]!;
+    const [, out, ...size] = layer.form.shape as [number, number, number, number];
     const at = (what: string) => `${name}.phase${phase}.${what}`;
     const weights = b.weight(
       `${layer.kernel.name}.winograd.phase${phase}`,
@@ -33,10 +35,10 @@ export function convolvePhases(b: GraphBuilder, name: string, stack: Value, laye
     );
     const inputs = [terms, weights, ...termBias(b, layer.kernel)];
     const attributes = { ...layer.form.attributes, group: TERMS };
-    const products = b.node('Conv', at('products'), inputs, [tiles, TERMS * out, height, width], attributes);
-    const all = b.reshape(at('all'), products, [tiles, TERMS, out * height * width]);
+    const products = b.node('Conv', at('products'), inputs, [tiles, TERMS * out, ...size], attributes);
+    const all = b.reshape(at('all'), products, [tiles, TERMS, elementCount([out, ...size])]);
     const ofTerms = matrixProduct(b, at('of-terms'), STEPS_MATRIX, all);
-    return b.reshape(at('stack'), ofTerms, [steps, out, height, width]);
+    return b.reshape(at('stack'), ofTerms, [steps, out, ...size]);
   });
 }
 
