@@ -25,7 +25,7 @@ LOSSES = {"l1": F.l1_loss, "psnr": psnr_loss}
 
 
 def objective(network: nn.Module, recipe: Recipe, step: int, frames: Tensor, truth: Tensor) -> Tensor:
-    """The recipe's objective, and `consistency` times the mean |difference| between answers to twins.
+    """The recipe's objective, and `consistency` times the same of how far the answers to twins are apart.
 
     With the latter, every sample comes with a twin that is mirrored, at every other step reversed in time; the twin is
     a sample like any other, and its answer, turned back, is to be the answer to the sample.
@@ -36,8 +36,9 @@ def objective(network: nn.Module, recipe: Recipe, step: int, frames: Tensor, tru
     frames = frames.contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=recipe.bf16):
         answers = network(frames).float()
-    loss = LOSSES[recipe.objective](answers, truth)
+    distance = LOSSES[recipe.objective]
+    loss = distance(answers, truth)
     if recipe.consistency:
         own, twins = answers.chunk(2)
-        loss = loss + recipe.consistency * F.l1_loss(own, twins.flip(of_answers))
+        loss = loss + recipe.consistency * distance(own, twins.flip(of_answers))
     return loss

@@ -144,8 +144,8 @@ HELP = {
     "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` poor validations",
     "warmup": "steps over which lr rises from zero",
     "ema": "decay of the moving average of the weights, which is validated and exported",
-    "consistency": "weight of the difference between the answers to a sample and to its mirrored or reversed twin; "
-    "above 0 the twins double the work and the memory of a step",
+    "consistency": "weight of how far, as the objective measures it, the answers to a sample and to its mirrored or "
+    "reversed twin are apart; above 0 the twins double the work and the memory of a step",
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }

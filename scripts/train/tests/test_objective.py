@@ -29,11 +29,10 @@ class Weighted(nn.Module):
 EVEN, BLEND = torch.ones(8), [0.25, 0.5, 0.75]
 
 
-def loss(network: nn.Module, consistency: float, step: int) -> float:
+def loss(network: nn.Module, consistency: float, step: int, measure: str = "l1") -> float:
     """With the answers of a blend for truth."""
-    return objective(
-        network, Recipe(bf16=False, consistency=consistency), step, FRAMES, Weighted(BLEND, EVEN)(FRAMES)
-    ).item()
+    recipe = Recipe(bf16=False, consistency=consistency, objective=measure)
+    return objective(network, recipe, step, FRAMES, Weighted(BLEND, EVEN)(FRAMES)).item()
 
 
 def test_loss_is_the_mean_error() -> None:
@@ -72,3 +71,11 @@ def test_network_that_tells_twins_apart_pays_for_the_difference(network: nn.Modu
     assert two > 1.2 * one
     assert three - two == pytest.approx(two - one, rel=1e-3)
     assert loss(network, 1.0, 1 - step) == pytest.approx(loss(network, 1e-9, 1 - step), rel=1e-3)
+
+
+def test_difference_between_twins_is_measured_as_the_error_is() -> None:
+    network = Weighted([0.2, 0.5, 0.75], EVEN)
+    answers = network(FRAMES)
+    apart = psnr_loss(answers, network(FRAMES.flip(2)).flip(1)).item()
+    difference = loss(network, 1.0, 1, "psnr") - loss(network, 1e-9, 1, "psnr")
+    assert difference == pytest.approx(apart, rel=1e-4)
