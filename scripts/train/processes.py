@@ -6,8 +6,11 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import NoReturn, TypeVar
 
@@ -15,6 +18,9 @@ import torch
 import torch.distributed as dist
 
 T = TypeVar("T")
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTIONS:
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
@@ -103,6 +109,34 @@ class Interruption:
         signal.signal(number, signal.SIG_DFL)
 
 
-def ignore_interruption(_worker: int) -> None:
-    """For data workers: Ctrl-C reaches the whole group, and the trainer ends them itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def shield() -> Iterator[None]:
+    """Processes started in here are born with the signals of an interruption blocked.
+
+    Ctrl-C, and SIGTERM from many a scheduler, reach the whole group: a data worker that died of one would take the
+    trainer along before it has saved. What comes meanwhile is handled at the end.
+    """
+    if not TELLS_SENDER:
+        yield
+        return
+    resource_tracker.ensure_running()  # where it is not, the first worker starts it, and that unblocks the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_trainer_alone(_worker: int) -> None:
+    """For data workers born under `shield`: a signal ends them only if their trainer sent it."""
+    if not TELLS_SENDER:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return
+    trainer = os.getppid()
+
+    def heed() -> NoReturn:
+        while signal.sigwaitinfo(INTERRUPTIONS).si_pid != trainer:
+            pass
+        os._exit(0)
+
+    threading.Thread(target=heed, daemon=True).start()

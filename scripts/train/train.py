@@ -33,7 +33,7 @@ from curves import Curves
 from dataset import Batches, TrainingSet
 from model import Flavr, channels_last, start_at_base
 from objective import objective
-from processes import Interruption, Processes, ignore_interruption
+from processes import Interruption, Processes, heed_trainer_alone, shield
 from recipe import Recipe
 from schedule import learning_rate, note_validation
 from splits import Guarded, Split
@@ -194,16 +194,16 @@ def baseline_scores(recipe: Recipe, clips: list[validate.HeldOutClip]) -> dict[s
 def batches(samples: TrainingSet, run: Run, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
     recipe, processes = run.recipe, run.processes
     sampler = Batches(recipe.batch, recipe.steps, run.progress.step, processes.rank, processes.world)
-    return iter(
-        DataLoader(
-            samples,
-            batch_sampler=sampler,
-            num_workers=workers,
-            worker_init_fn=ignore_interruption,
-            multiprocessing_context="spawn" if workers else None,
-            pin_memory=processes.device.type == "cuda",
-        )
+    loader = DataLoader(
+        samples,
+        batch_sampler=sampler,
+        num_workers=workers,
+        worker_init_fn=heed_trainer_alone,
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=processes.device.type == "cuda",
     )
+    with shield():
+        return iter(loader)
 
 
 def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:

@@ -93,10 +93,13 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     assert max((one.model[name] - two.model[name]).abs().max() for name in one.model) < 1e-5
 
 
-def start(folder: Path, *options: str, **variables: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *options: str, group: bool = False, **variables: str) -> subprocess.Popen[bytes]:
+    """A run in a process of its own, in a group of its own if asked."""
     command = [sys.executable, str(TRAIN), "--folder", str(folder), "--cache", str(folder.parent / "cache"), *TINY]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    return subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [*command, *options], env=environment, stdout=subprocess.DEVNULL, process_group=0 if group else None
+    )
 
 
 @contextmanager
@@ -125,11 +128,13 @@ def exit_code(process: subprocess.Popen[bytes]) -> int:
         process.kill()
 
 
-def test_interruption_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+def test_interruption_of_the_whole_group_saves_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+    """As soon as there is a run to save: its data worker is just being started then."""
     folder = tmp_path / "a"
-    process = start(folder, *ENDLESS)
-    wait_for_checkpoint(folder, process)
-    process.send_signal(signal.SIGINT)
+    process = start(folder, "--steps", "1000000", "--workers", "1", group=True)
+    while not (folder / "curves.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
     assert exit_code(process) == 130
     step = state.load(folder / "last.pt").progress.step
     assert run(folder, "--resume", "--steps", str(step + 2), tiny=False) == 0
