@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { cpuSessionOptions } from '../../dist/backends/cpu-options.js';
-import { findBlock } from '../../dist/backends/fed-weights.js';
+import { findBlock } from '../../dist/backends/find-block.js';
 import { untrainedModel } from '../../dist/bench/untrained.js';
 import { buildGraph } from '../../dist/model/graph/build.js';
 import { loadModel } from '../../dist/model/load.js';
@@ -27,7 +27,7 @@ const threads = Number(values.threads);
 const runs = Number(values.runs);
 const sizes = positionals.length > 0 ? positionals.map(Number) : [128, 256];
 
-const block = (await findBlock(ort)) ?? 1;
+const block = await findBlock(ort);
 const model = values.model ? await loadModel(values.model) : untrainedModel('r18', Number(values.k));
 const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
 const largestDifference = (a, b) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);

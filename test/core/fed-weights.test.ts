@@ -1,7 +1,8 @@
 import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { fedWeights, findBlock } from '../../ts/backends/fed-weights.js';
+import { fedWeights } from '../../ts/backends/fed-weights.js';
+import { findBlock } from '../../ts/backends/find-block.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import { pointWeights } from '../../ts/model/graph/winograd-weights.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
@@ -14,7 +15,7 @@ const values = Float32Array.from({ length: 32 * 48 * 27 }, () => random.int(-100
 
 test('weights in blocks are those in order, each block of outputs and inputs column by column', () => {
   const [out, channels] = [6 * 32, 48];
-  for (const block of [4, 8, 16]) {
+  for (const block of [8, 16]) {
     const inBlocks = pointWeights(kernel, values, 3, block);
     const inOrder = pointWeights(kernel, values, 3);
     const expected = new Float32Array(inOrder.length);
@@ -48,7 +49,7 @@ test('slices in another order give the weights of the kernel turned round in tim
 
 test('a graph that is fed with its weights gives what one that holds them gives, bit for bit', async () => {
   const block = await findBlock(ort);
-  if (block === undefined) {
+  if (block === 1) {
     console.log('SKIPPED a graph that is fed with its weights: ONNX Runtime convolves in no blocks here');
     return;
   }
@@ -77,13 +78,13 @@ test('a graph that is fed holds none of those weights, and tells how much they t
   assert.equal(names, [...graph.inputs, ...graph.fed.flatMap(({ inputs }) => inputs)]);
 });
 
-test('where ONNX Runtime refuses convolutions in blocks, or computes them otherwise, there is no block', async () => {
+test('where ONNX Runtime refuses convolutions in blocks, or computes them otherwise, all channels stand in order', async () => {
   const refuses = { create: () => Promise.reject(new Error('no such operator')) };
   const computesOtherwise = {
     create: async () => ({ run: async () => ({ y: { data: new Float32Array(64) } }), release: async () => {} }),
   };
   for (const InferenceSession of [refuses, computesOtherwise]) {
-    assert.is(await findBlock({ ...ort, InferenceSession } as unknown as typeof ort), undefined);
+    assert.is(await findBlock({ ...ort, InferenceSession } as unknown as typeof ort), 1);
   }
 });
 

@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findBlock } from '../../ts/backends/fed-weights.js';
+import { findBlock } from '../../ts/backends/find-block.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import type { Lowering, Precision } from '../../ts/model/graph-spec.js';
 import { FULL_WIDTH_GOLDENS, TINY_GOLDENS } from '../support/goldens.js';

@@ -5,7 +5,8 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { cpuSessionOptions } from './cpu-options.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
-import type { Feeds, Ort } from './fed-weights.js';
+import { type Feeds, fedWeights } from './fed-weights.js';
+import type { Ort } from './find-block.js';
 
 const REPLIES = 3;
 const LIFELINE = 4;
@@ -26,8 +27,8 @@ class Host {
   readonly #replies = new Socket({ fd: REPLIES });
   readonly #runners = new Map<number, Runner>();
   readonly #slots = new Map<number, Uint8Array>();
-  /** Once it is found out; undefined where ONNX Runtime has no blocks. */
-  #block: number | undefined;
+  /** Once it is found out. */
+  #block = 1;
   #weights: Feeds = {};
   /** Memory of freed slots. */
   readonly #spare: Uint8Array[] = [];
@@ -76,14 +77,14 @@ class Host {
   }
 
   async #askBlock({ id }: Request & { op: 'ask-block' }): Promise<void> {
-    const { findBlock } = await import('./fed-weights.js');
+    // What writes graphs is loaded only where one has to be tried out.
+    const { findBlock } = await import('./find-block.js');
     this.#block = await findBlock(this.#ort);
     await this.#reply({ op: 'block', id, bytes: 0, block: this.#block });
   }
 
   async #feed({ id, ...kernel }: Request & { op: 'feed' }, { buffer }: Uint8Array): Promise<void> {
-    const { fedWeights } = await import('./fed-weights.js');
-    const made = fedWeights(this.#ort, kernel, new Float32Array(buffer), this.#block!);
+    const made = fedWeights(this.#ort, kernel, new Float32Array(buffer), this.#block);
     this.#weights = { ...this.#weights, ...made };
     await this.#reply({ op: 'ready', id, bytes: 0 });
   }

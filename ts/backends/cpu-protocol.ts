@@ -40,8 +40,8 @@ export interface WindowRequest {
 /** From the process. */
 export type Reply =
   | { op: 'ready'; id: number; bytes: 0 }
-  /** Without one, graphs are in ONNX's own order, and cannot be fed with weights. */
-  | { op: 'block'; id: number; bytes: 0; block: number | undefined }
+  /** 1 where it has them in ONNX's own order. */
+  | { op: 'block'; id: number; bytes: 0; block: number }
   /** Payload: the new frames of all windows, one after another. */
   | { op: 'done'; id: number; bytes: number; peaks: readonly (number | null)[]; ms: number }
   | { op: 'failed'; id: number; bytes: 0; message: string };

@@ -35,11 +35,10 @@ interface Pending {
 export interface CpuSessionOptions {
   readonly format: FrameFormat;
   readonly threads: number;
-  /**
-   * Plans and checks the graph of a pass factor, with some weights to be fed where `block` tells how many channels stand side
-   * by side.
-   */
-  readonly graph: (factor: number, block: number | undefined) => PlannedGraph;
+  /** Whether graphs can be in the blocks of channels in which ONNX Runtime convolves on this processor. */
+  readonly inBlocks: boolean;
+  /** Plans and checks the graph of a pass factor. */
+  readonly graph: (factor: number, block: number) => PlannedGraph;
   readonly memoryBytes: () => number;
 }
 
@@ -59,7 +58,7 @@ export class CpuSession implements Session {
   readonly #prepared = new Map<number, Promise<void>>();
   /** Kernels that the process has made weights of, by name. */
   readonly #fed = new Map<string, Promise<unknown>>();
-  #block: Promise<number | undefined> | undefined;
+  #block: Promise<number> | undefined;
   readonly #exited: Promise<void>;
   #ids = 0;
   #slots = 0;
@@ -125,8 +124,9 @@ export class CpuSession implements Session {
   }
 
   async #prepare(factor: number): Promise<void> {
-    const { graph, threads } = this.#options;
-    const { inputs, fed, encode } = graph(factor, await this.#askBlock());
+    const { graph, inBlocks, threads } = this.#options;
+    this.#block ??= inBlocks ? this.#askBlock() : Promise.resolve(1);
+    const { inputs, fed, encode } = graph(factor, await this.#block);
     // Here the graph is written while the process makes weights.
     const [bytes] = await Promise.all([encode(), this.#feed(fed)]);
     const names = fed.flatMap((kernel) => kernel.inputs);
@@ -136,11 +136,10 @@ export class CpuSession implements Session {
     );
   }
 
-  #askBlock(): Promise<number | undefined> {
-    this.#block ??= this.#ask({ op: 'ask-block', id: this.#ids++, bytes: 0 }).then(({ header }) =>
-      header.op === 'block' ? header.block : undefined,
-    );
-    return this.#block;
+  async #askBlock(): Promise<number> {
+    const { header } = await this.#ask({ op: 'ask-block', id: this.#ids++, bytes: 0 });
+    if (header.op !== 'block') throw unexpected(header, 'ask-block');
+    return header.block;
   }
 
   /** Hands over the kernels that the process does not have yet. */
@@ -193,7 +192,7 @@ export class CpuSession implements Session {
       windows: windows.map(({ slots }, i) => ({ slots: numbers(slots), keep: numbers(kept[i]!) })),
     };
     const { header, payload } = await this.#ask(request);
-    if (header.op !== 'done') throw new Error(`The CPU session's process answered ${header.op} to infer.`);
+    if (header.op !== 'done') throw unexpected(header, 'infer');
     this.#counts.windows += windows.length;
     this.#counts.batches++;
     this.#counts.inferMs += header.ms;
@@ -294,5 +293,8 @@ export class CpuSession implements Session {
     }
   }
 }
+
+const unexpected = ({ op }: Reply, to: Request['op']): Error =>
+  new Error(`The CPU session's process answered ${op} to ${to}.`);
 
 const numbers = (slots: readonly Slot[]): number[] => slots.map((slot) => (slot as CpuSlot).number);

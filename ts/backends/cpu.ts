@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { FlavrError, throwIfAborted } from '../errors.js';
-import { planGraph } from '../model/graph/build.js';
+import { planGraph, takesBlocks } from '../model/graph/build.js';
 import type { PlannedGraph, Precision } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
@@ -27,7 +27,7 @@ export const cpuBackend: Backend = {
     if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
     const memoryBytes = new Map<number, number>();
     const fedNames = new Set<string>();
-    const graph = (factor: number, block: number | undefined): PlannedGraph => {
+    const graph = (factor: number, block: number): PlannedGraph => {
       const planned = planGraph(model, {
         width: format.width,
         height: format.height,
@@ -35,8 +35,8 @@ export const cpuBackend: Backend = {
         precision,
         lowering,
         form: 'framed',
-        fed: block !== undefined,
-        ...(block === undefined ? {} : { block }),
+        block,
+        fed: true,
       });
       // All factors share the weights that their graphs are fed with.
       const added = planned.fed.filter(({ name }) => !fedNames.has(name));
@@ -50,6 +50,7 @@ export const cpuBackend: Backend = {
     const session = new CpuSession({
       format,
       threads,
+      inBlocks: takesBlocks(model, { lowering, precision }),
       graph,
       memoryBytes: () => [...memoryBytes.values()].reduce((sum, bytes) => sum + bytes, 0),
     });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
 import { CPU_LOWERING } from '../../../dist/backends/cpu-options.js';
-import { findBlock } from '../../../dist/backends/fed-weights.js';
+import { findBlock } from '../../../dist/backends/find-block.js';
 import { selectBackend } from '../../../dist/backends/select.js';
 import { frameFormat } from '../../../dist/frame.js';
 import { modelFactor, modelInputs } from '../../../dist/model/config.js';
@@ -34,7 +34,7 @@ export function makeWindow(model, width, height) {
 export async function openRaw(context) {
   const { model, width, height, folder } = context;
   const graph = join(folder, 'raw.onnx');
-  const block = (await findBlock(ort)) ?? 1;
+  const block = await findBlock(ort);
   await writeFile(graph, buildGraph(model, { width, height, form: 'raw', lowering: CPU_LOWERING, block }).bytes);
   return openGraph(graph, context);
 }

@@ -269,6 +269,12 @@ function describe(model: Model, spec: Required<GraphSpec>, frameStride: number):
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [`flavr.${key}`, String(value)]));
 }
 
+/** Whether a graph can be in blocks of channels. One that cannot is in ONNX's own order, whatever its spec's `block`. */
+export const takesBlocks = (
+  model: Model,
+  { lowering, precision = 'fp32', batch = 1 }: Pick<GraphSpec, 'lowering' | 'precision' | 'batch'>,
+): boolean => model.kind === 'weights' && lowering === 'winograd' && precision === 'fp32' && batch === 1;
+
 /** Checks a spec against the model and fills in the defaults. */
 function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
   checkModel(model);
@@ -311,8 +317,7 @@ function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
     );
   }
   const lowering = full.lowering === 'winograd' && full.precision !== 'fp32' ? '2d' : full.lowering;
-  const inBlocks = lowering === 'winograd' && full.batch === 1;
-  const block = inBlocks ? full.block : 1;
+  const block = takesBlocks(model, full) ? full.block : 1;
   return { ...full, lowering, block, fed: full.fed && block > 1 };
 }
 
