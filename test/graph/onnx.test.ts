@@ -56,6 +56,31 @@ test('the digest of a graph is that of its nodes, shapes and constants, whatever
   assert.is(new Set([digest(narrow), ...others]).size, 1 + others.length);
 });
 
+test('a graph declares nothing that it does not use', () => {
+  const networks = [{}, { batchNorm: true }, { upsampling: 'trilinear' }, { temporal: 'stride' }] as const;
+  const specs = [
+    { lowering: '3d' },
+    { lowering: '2d', form: 'ring' },
+    { lowering: 'winograd', batch: 2 },
+    { lowering: 'winograd', form: 'raw' },
+    { lowering: 'winograd', block: 8, form: 'unrounded' },
+    { lowering: 'winograd', block: 16, fed: true },
+  ] as const;
+  for (const network of networks) {
+    for (const spec of specs) {
+      const { bytes } = buildGraph(ruleModel(16, network), { width: 40, height: 24, ...spec });
+      const { inputs, initializers, nodes, outputs } = decodeModel(bytes);
+      const used = new Set([...nodes.flatMap((node) => node.inputs), ...outputs.map(({ name }) => name)]);
+      const declared = [...[...inputs, ...initializers].map(({ name }) => name), ...nodes.flatMap((n) => n.outputs)];
+      assert.equal(
+        declared.filter((name) => !used.has(name)),
+        [],
+        JSON.stringify({ ...network, ...spec }),
+      );
+    }
+  }
+});
+
 test('a graph that is made in slices has the same bytes, and the event loop turns meanwhile', async () => {
   const wide = ruleModel(48);
   let turns = 0;

@@ -29,16 +29,12 @@ export interface TimeLayer {
   readonly cut: Cut;
   /** Shape of the weights that `cut` makes. */
   readonly weightShape: readonly number[];
-  readonly biases: readonly Value[];
   readonly form: Form;
   /** How many steps come out. */
   readonly steps: number;
   /** What output step t is the sum of, steps outside the window included. */
   readonly taps: (t: number) => readonly Tap[];
 }
-
-/** One whose bias, which is a constant of the graph, nobody has asked for yet. */
-export type UnbiasedLayer = Omit<TimeLayer, 'biases'>;
 
 /**
  * Each output step is a sum of two-dimensional convolutions, one for each input step that the kernel reaches; slices of the
@@ -76,7 +72,6 @@ export class Lowering2d implements Lowering<Steps, Value> {
       kernel,
       cut: timeSlice,
       weightShape: [out, channels, height, width],
-      biases: bias(this.builder, kernel, this.type),
       form: {
         shape: [batch, out, ...size.map((side) => Math.ceil(side / stride.space))],
         attributes: { kernel_shape: [height, width], pads: [...pads, ...pads], strides: [stride.space, stride.space] },
@@ -95,12 +90,10 @@ export class Lowering2d implements Lowering<Steps, Value> {
   joinedPhases(inputShape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): TimeLayer {
     const [channels, out, time] = kernel.shape as [number, number, number];
     const [batch, , height, width] = inputShape as [number, number, number, number];
-    const repeated = repeatBias(kernel, 4);
     return {
-      kernel: repeated,
+      kernel: repeatBias(kernel, 4),
       cut: allPhases,
       weightShape: [4 * out, channels, 2, 2],
-      biases: bias(this.builder, repeated, this.type),
       // Position (i, j) of a 2x2 convolution sees inputs i-1 and i, and makes the output rows 2i-1 and 2i as phases in its
       // channels: one row and column too many on each side.
       form: {
@@ -115,7 +108,7 @@ export class Lowering2d implements Lowering<Steps, Value> {
    * A transposed convolution's phases apart, each as large as what comes in, row phase first: rows (columns) that are even
    * see the one before and the same, odd ones the same and the one behind.
    */
-  phaseLayers(shape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): UnbiasedLayer[] {
+  phaseLayers(shape: readonly number[], inputs: number, kernel: Kernel, timeStride: number): TimeLayer[] {
     const [channels, out, time] = kernel.shape as [number, number, number];
     const [batch, , height, width] = shape as [number, number, number, number];
     return PHASES.map(([row, column]) => ({
@@ -219,8 +212,9 @@ export class Lowering2d implements Lowering<Steps, Value> {
   protected *alongTime(
     name: string,
     x: Steps,
-    { kernel, cut, weightShape, biases, form, steps, taps }: TimeLayer,
+    { kernel, cut, weightShape, form, steps, taps }: TimeLayer,
   ): Iterable<Value> {
+    const biases = bias(this.builder, kernel, this.type);
     const weights = (slice: number) => this.#slice(kernel, slice, weightShape, cut);
     for (let t = 0; t < steps; t++) yield this.#sum(`${name}t${t}`, x, taps(t), weights, biases, form);
   }

@@ -2,6 +2,7 @@ import type { Range } from '../calibration.js';
 import { ElementType } from '../onnx/proto.js';
 import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
+import { bias } from './layers.js';
 import { Lowering2d, type Steps, type TimeLayer } from './lowering-2d.js';
 import type { Affine, Kernel } from './weights.js';
 
@@ -72,7 +73,8 @@ export class LoweringInt8 extends Lowering2d {
       return;
     }
     const b = this.builder;
-    const { biases, form, steps, taps } = layer;
+    const { kernel, form, steps, taps } = layer;
+    const biases = bias(b, kernel, this.type);
     for (let t = 0; t < steps; t++) {
       const made = `${name}t${t}`;
       const met = taps(t).flatMap(({ step, slice }) => (x[step] ? [{ input: x[step], slice }] : []));

@@ -1,6 +1,7 @@
 import { elementCount } from '../shape.js';
 import type { Value } from './builder.js';
-import { Lowering2d, type Steps, type TimeLayer, type UnbiasedLayer } from './lowering-2d.js';
+import { bias } from './layers.js';
+import { Lowering2d, type Steps, type TimeLayer } from './lowering-2d.js';
 import type { Affine } from './weights.js';
 import { BIASED_TERM, BLOCK, fitsTiles, OF_KERNEL, slicesInOrder, TILE } from './winograd-time.js';
 
@@ -73,7 +74,7 @@ export class LoweringWinogradTime extends Lowering2d {
       b.node(
         'Conv',
         at(`term${i}`),
-        [input, weights[i]!, ...(i === BIASED_TERM ? layer.biases : [])],
+        [input, weights[i]!, ...(i === BIASED_TERM ? bias(b, layer.kernel, this.type) : [])],
         shape,
         attributes,
       );
@@ -135,7 +136,7 @@ export class LoweringWinogradTime extends Lowering2d {
 type Slices = readonly [Float32Array, Float32Array, Float32Array];
 
 /** A layer's weights for the step before, the same and the step behind. */
-export function cutSlices(layer: UnbiasedLayer): Slices {
+export function cutSlices(layer: TimeLayer): Slices {
   const { kernel, cut, weightShape } = layer;
   return slicesInOrder(layer).map((slice) => {
     const to = new Float32Array(elementCount(weightShape));

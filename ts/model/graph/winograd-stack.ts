@@ -1,7 +1,7 @@
 import { ElementType } from '../onnx/proto.js';
 import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
-import type { Steps, UnbiasedLayer } from './lowering-2d.js';
+import type { Steps, TimeLayer } from './lowering-2d.js';
 import { cutSlices, sumOfSlices } from './lowering-winograd-time.js';
 import { matrixProduct, stepsMatrix, termBias } from './winograd-rows.js';
 import { OF_KERNEL, OF_TERMS, TERMS, TILE } from './winograd-time.js';
@@ -17,7 +17,7 @@ const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
  * looks at neighbours, is done to each, and only then are they put in order.
  * @param layers what each makes along time.
  */
-export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: readonly UnbiasedLayer[]): Steps {
+export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: readonly TimeLayer[]): Steps {
   const stack = b.blocked(x);
   const [steps, channels, height, width] = stack.shape as [number, number, number, number];
   const tiles = steps / TILE;
@@ -43,7 +43,7 @@ export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: r
 }
 
 /** The six terms' weights, one after another. */
-function ofAllTerms(layer: UnbiasedLayer): Float32Array {
+function ofAllTerms(layer: TimeLayer): Float32Array {
   const slices = cutSlices(layer);
   const length = elementCount(layer.weightShape);
   const all = new Float32Array(TERMS * length);

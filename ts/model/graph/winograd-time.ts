@@ -1,4 +1,4 @@
-import type { UnbiasedLayer } from './lowering-2d.js';
+import type { TimeLayer } from './lowering-2d.js';
 
 /** Output steps that Winograd's algorithm F(4, 3) makes together, a tile, and the convolutions that it takes for them. */
 export const TILE = 4;
@@ -42,12 +42,12 @@ export const OF_TERMS = [
 export const BIASED_TERM = 1;
 
 /** Whether a layer is made of whole tiles, of whole blocks of channels. */
-export function fitsTiles({ taps, steps, weightShape }: UnbiasedLayer, inputs: number): boolean {
+export function fitsTiles({ taps, steps, weightShape }: TimeLayer, inputs: number): boolean {
   const [out, channels] = weightShape as [number, number];
   const steady = taps(0).length === 3 && steps === inputs && inputs % TILE === 0;
   return steady && channels % BLOCK === 0 && out % BLOCK === 0;
 }
 
 /** The slices of the kernel that meet the step before, the same and the step behind. */
-export const slicesInOrder = ({ taps }: Pick<UnbiasedLayer, 'taps'>): number[] =>
+export const slicesInOrder = ({ taps }: Pick<TimeLayer, 'taps'>): number[] =>
   [-1, 0, 1].map((step) => taps(0).find((tap) => tap.step === step)!.slice);
