@@ -1,12 +1,16 @@
+import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { CPU_LOWERING, cpuSessionOptions } from '../../ts/backends/cpu-options.js';
+import { findBlock } from '../../ts/backends/find-block.js';
 import type { Method } from '../../ts/evaluate/methods.js';
 import { type ModelMethodOptions, modelMethod, modelMethodOn } from '../../ts/evaluate/model-method.js';
 import { type Picture, toBytes } from '../../ts/evaluate/picture.js';
 import { Interpolator } from '../../ts/interpolator.js';
 import type { Model } from '../../ts/model/config.js';
+import { buildGraph } from '../../ts/model/graph/build.js';
 import { loadModel } from '../../ts/model/load.js';
-import { maxDifference } from '../graph/support.js';
+import { frameFeeds, maxDifference, runOnnx } from '../graph/support.js';
 import { fakeBackend, fakeModel, fakeOutput } from '../support/fake-backend.js';
 import { GOLDENS, readGolden } from '../support/goldens.js';
 
@@ -54,6 +58,18 @@ for (const name of ['tiny8-k2', 'tiny8-k8'] as const) {
     });
   });
 }
+
+test('on the CPU it runs the graph that a session runs, in the blocks of channels of this processor', async () => {
+  const { width, height } = golden;
+  const model = await loadModel(tiny);
+  const spec = { width, height, lowering: CPU_LOWERING, form: 'unrounded', block: await findBlock(ort) } as const;
+  const feeds = frameFeeds(golden.frames, height, width);
+  const { interpolated } = await runOnnx(buildGraph(model, spec).bytes, feeds, cpuSessionOptions(2));
+  await withMethod(model, async (method) => {
+    const [picture] = await method.interpolate(window, 2);
+    assert.equal(picture!.data, interleaved(interpolated!.data as Float32Array, width * height)[0]);
+  });
+});
 
 test('a graph that someone exported is measured unrounded, too', async () => {
   const model = await loadModel('test/fixtures/graph/exported-window.onnx');

@@ -1,163 +1,189 @@
-// The process that runs ONNX Runtime for a CPU session: started by cpu-session.ts, spoken to as cpu-protocol.ts says.
-// Requests come on standard input, replies go to descriptor 3, descriptor 4 closes when the session's process is gone.
-import { Socket } from 'node:net';
-import { isMainThread, Worker } from 'node:worker_threads';
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { cpuSessionOptions } from './cpu-options.js';
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { FlavrError } from '../errors.js';
+import type { FedKernel, PlannedGraph } from '../model/graph-spec.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
-import { type Feeds, fedWeights } from './fed-weights.js';
-import type { Ort } from './find-block.js';
 
-const REPLIES = 3;
-const LIFELINE = 4;
+const PROGRAM = new URL('./cpu-main.js', import.meta.url);
+// The end of what the process wrote on standard error goes into the message when it dies.
+const STDERR_TAIL = 2000;
 
-/** A graph ready to run, with the memory its outputs are written to. */
-interface Runner {
-  readonly session: InferenceSession;
-  readonly inputs: readonly string[];
-  readonly shape: readonly number[];
-  readonly weights: Feeds;
-  readonly frames: Uint8Array<ArrayBuffer>;
-  readonly peak: Float32Array;
-  readonly outputs: Record<string, Tensor>;
+export interface Answer<Op extends Reply['op'] = Reply['op']> {
+  readonly header: Extract<Reply, { op: Op }>;
+  readonly payload: readonly Uint8Array[];
 }
 
-class Host {
-  readonly #ort: Ort;
-  readonly #replies = new Socket({ fd: REPLIES });
-  readonly #runners = new Map<number, Runner>();
-  readonly #slots = new Map<number, Uint8Array>();
-  /** Once it is found out. */
-  #block = 1;
-  #weights: Feeds = {};
-  /** Memory of freed slots. */
-  readonly #spare: Uint8Array[] = [];
-  /** One request after another, in the order they came. */
-  #work: Promise<void> = Promise.resolve();
+interface Pending {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
 
-  constructor(ort: Ort) {
-    this.#ort = ort;
-    const reader = new MessageReader<Request>(
-      (request) => (request.bytes > 0 ? [this.#memory(request)] : []),
-      (request, [payload]) => {
-        this.#work = this.#work.then(() => this.#handle(request, payload));
-      },
-    );
-    process.stdin.on('data', (chunk: Buffer) => reader.read(chunk));
-  }
+/** A request that is answered, without its number. */
+type Question = Request extends infer Each ? (Each extends { id: number } ? Omit<Each, 'id'> : never) : never;
 
-  #memory(request: Request): Uint8Array {
-    const spare = request.op === 'upload' ? this.#spare.pop() : undefined;
-    return spare?.length === request.bytes ? spare : new Uint8Array(request.bytes);
-  }
+export interface GraphOptions {
+  /** Whether it can be in the blocks of channels in which ONNX Runtime convolves on this processor. */
+  readonly inBlocks: boolean;
+  readonly threads: number;
+}
 
-  async #handle(request: Request, payload: Uint8Array | undefined): Promise<void> {
-    if (request.op === 'upload') this.#slots.set(request.slot, payload!);
-    else if (request.op === 'free') for (const slot of request.slots) this.#free(slot);
-    else {
+/**
+ * ONNX Runtime in a process of its own. Its `run` blocks the thread that calls it, and a thread inside it cannot be ended:
+ * worker.terminate(), process.exit() and an uncaught exception all abort the whole program while a worker is in `run`.
+ * A process can be ended at any time, gives all its memory back, and takes nobody along when it dies.
+ *
+ * It keeps the program running only while an answer is awaited.
+ */
+export class CpuProcess {
+  readonly #child: ChildProcess;
+  readonly #requests: Socket | undefined;
+  readonly #pending = new Map<number, Pending>();
+  /** Kernels that it has made weights of, by name. */
+  readonly #fed = new Map<string, Promise<unknown>>();
+  readonly #exited: Promise<void>;
+  #block: Promise<number> | undefined;
+  #ids = 0;
+  #stderr = '';
+  #failure: FlavrError | undefined;
+  #closing = false;
+
+  /**
+   * @param place gives the memory for a reply's payload: pieces that hold `header.bytes` bytes in all.
+   * @param program is what it runs.
+   */
+  constructor(place: (header: Reply) => readonly Uint8Array[], program: URL = PROGRAM) {
+    this.#child = spawn(process.execPath, [fileURLToPath(program)], {
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+      // A debugger or a hook of the program's own is none of this process; and in Electron, execPath is not Node.
+      env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
+    });
+    // Where the process could not be started these may be missing; `error` says so.
+    const [requests, , stderr, replies, lifeline] = this.#child.stdio as unknown as (Socket | undefined)[];
+    this.#requests = requests;
+    for (const pipe of [requests, replies, lifeline]) pipe?.on('error', () => {}); // `close` tells of its end.
+    stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+    });
+    const reader = new MessageReader<Reply>(place, (header, payload) => this.#settle(header, payload));
+    replies?.on('data', (chunk: Buffer) => {
       try {
-        if (request.op === 'ask-block') await this.#askBlock(request);
-        else if (request.op === 'feed') await this.#feed(request, payload!);
-        else if (request.op === 'prepare') await this.#prepare(request, payload!);
-        else await this.#infer(request);
+        reader.read(chunk);
       } catch (error) {
-        await this.#reply({
-          op: 'failed',
-          id: request.id,
-          bytes: 0,
-          message: String((error as Error).message ?? error),
-        });
+        this.#fail(`answered with what is no message (${(error as Error).message})`);
+        this.#child.kill('SIGKILL');
       }
-    }
-  }
-
-  #free(slot: number): void {
-    const memory = this.#slots.get(slot);
-    if (memory && this.#slots.delete(slot)) this.#spare.push(memory);
-  }
-
-  async #askBlock({ id }: Request & { op: 'ask-block' }): Promise<void> {
-    // What writes graphs is loaded only where one has to be tried out.
-    const { findBlock } = await import('./find-block.js');
-    this.#block = await findBlock(this.#ort);
-    await this.#reply({ op: 'block', id, bytes: 0, block: this.#block });
-  }
-
-  async #feed({ id, ...kernel }: Request & { op: 'feed' }, { buffer }: Uint8Array): Promise<void> {
-    const made = fedWeights(this.#ort, kernel, new Float32Array(buffer), this.#block);
-    this.#weights = { ...this.#weights, ...made };
-    await this.#reply({ op: 'ready', id, bytes: 0 });
-  }
-
-  async #prepare({ id, factor, inputs, fed, threads }: Request & { op: 'prepare' }, graph: Uint8Array): Promise<void> {
-    const session = await this.#ort.InferenceSession.create(graph, cpuSessionOptions(threads));
-    const shapeOf = (metadata: readonly InferenceSession.ValueMetadata[], name: string): readonly number[] => {
-      const value = metadata.find((m) => m.name === name);
-      if (!value?.isTensor) throw new Error(`the graph has no tensor ${name}`);
-      return value.shape as number[];
-    };
-    const outputShape = shapeOf(session.outputMetadata, 'interpolated');
-    const frames = new Uint8Array(outputShape.reduce((a, b) => a * b));
-    const peak = new Float32Array(1);
-    this.#runners.set(factor, {
-      session,
-      inputs,
-      shape: shapeOf(session.inputMetadata, inputs[0]!),
-      weights: Object.fromEntries(fed.map((name) => [name, this.#weights[name]!])),
-      frames,
-      peak,
-      outputs: {
-        interpolated: new this.#ort.Tensor('uint8', frames, outputShape),
-        peak: new this.#ort.Tensor('float32', peak, [1]),
-      },
     });
-    await this.#reply({ op: 'ready', id, bytes: 0 });
+    // `close` comes after `exit`, when all that the process wrote has been read.
+    this.#exited = new Promise((resolve) => {
+      this.#child.on('error', (cause) => {
+        this.#fail(`could not be started (${cause.message})`);
+        resolve();
+      });
+      this.#child.on('close', (code, signal) => {
+        this.#fail(`ended (${signal ?? `exit code ${code}`})`);
+        resolve();
+      });
+    });
+    this.#hold();
   }
 
-  async #infer({ id, factor, windows }: Request & { op: 'infer' }): Promise<void> {
-    const runner = this.#runners.get(factor)!;
-    const results: Uint8Array[] = [];
-    const peaks: number[] = [];
-    const started = performance.now();
-    for (const [index, { slots, keep }] of windows.entries()) {
-      const feeds: Record<string, Tensor> = { ...runner.weights };
-      for (const [i, name] of runner.inputs.entries()) {
-        feeds[name] = new this.#ort.Tensor('uint8', this.#slots.get(slots[i]!)!, runner.shape);
+  /**
+   * Makes a graph ready to run.
+   * @param graph what it is called in later requests.
+   * @param plan is told how many channels ONNX Runtime has side by side; what it throws, this throws.
+   * @throws FlavrError `INFERENCE_FAILED` if ONNX Runtime does not take it; `DISPOSED`.
+   */
+  async open(
+    graph: number,
+    plan: (block: number) => Pick<PlannedGraph, 'inputs' | 'fed' | 'encode'>,
+    { inBlocks, threads }: GraphOptions,
+  ): Promise<void> {
+    if (inBlocks) this.#block ??= this.ask('block', { op: 'ask-block', bytes: 0 }).then(({ header }) => header.block);
+    const { inputs, fed, encode } = plan((await this.#block) ?? 1);
+    // Here the graph is written while the process makes weights.
+    const [bytes] = await Promise.all([encode(), this.#feed(fed)]);
+    const names = fed.flatMap((kernel) => kernel.inputs);
+    await this.ask('ready', { op: 'prepare', bytes: bytes.length, graph, inputs, fed: names, threads }, bytes);
+  }
+
+  /** Hands over the kernels that the process does not have yet. */
+  async #feed(kernels: readonly FedKernel[]): Promise<void> {
+    for (const { name, shape, slices, inputs, weight } of kernels) {
+      let fed = this.#fed.get(name);
+      if (!fed) {
+        const values = weight();
+        const payload = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        fed = this.ask('ready', { op: 'feed', bytes: payload.length, shape, slices, inputs }, payload);
+        this.#fed.set(name, fed);
+        fed.catch(() => this.#fed.delete(name));
       }
-      await runner.session.run(feeds, runner.outputs);
-      peaks.push(runner.peak[0]!);
-      const frameBytes = runner.frames.length / (factor - 1);
-      for (const [i, slot] of keep.entries()) {
-        this.#slots.set(slot, runner.frames.slice(i * frameBytes, (i + 1) * frameBytes));
-      }
-      // The last window's outputs are written to the pipe from where they are.
-      results.push(index + 1 < windows.length ? runner.frames.slice() : runner.frames);
+      await fed;
     }
-    const ms = performance.now() - started;
-    const bytes = results.reduce((sum, frames) => sum + frames.length, 0);
-    await this.#reply({ op: 'done', id, bytes, peaks, ms }, results);
   }
 
-  /** Waits until all is written: during the next run nothing could be. */
-  #reply(reply: Reply, payload: readonly Uint8Array[] = []): Promise<void> {
+  /**
+   * @param answer what the request is answered by.
+   * @throws FlavrError `INFERENCE_FAILED` where the answer is `failed`, or no answer can come any more; `DISPOSED`.
+   */
+  ask<Op extends Reply['op']>(answer: Op, question: Question, payload?: Uint8Array): Promise<Answer<Op>> {
+    const failure = this.#closing ? disposed() : this.#failure;
+    if (failure) return Promise.reject(failure);
+    const request = { ...question, id: this.#ids++ } as Request & { id: number };
     return new Promise((resolve, reject) => {
-      this.#replies.cork();
-      const parts = [encodeHeader(reply), ...payload];
-      for (const [i, part] of parts.entries()) {
-        this.#replies.write(part, i + 1 < parts.length ? undefined : (error) => (error ? reject(error) : resolve()));
-      }
-      this.#replies.uncork();
+      const settle = ({ header, payload }: Answer) => {
+        if (header.op === answer) resolve({ header, payload } as Answer<Op>);
+        else reject(new Error(`ONNX Runtime's process answered ${header.op} to ${request.op}.`));
+      };
+      this.#pending.set(request.id, { resolve: settle, reject });
+      this.#hold();
+      this.send(request, payload);
     });
+  }
+
+  send(request: Request, payload?: Uint8Array): void {
+    if (!this.#requests?.writable) return;
+    this.#requests.write(encodeHeader(request));
+    if (payload) this.#requests.write(payload);
+  }
+
+  /** Ends the process and drops what it runs: whoever waits for an answer gets `DISPOSED`. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#hold();
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #settle(header: Reply, payload: readonly Uint8Array[]): void {
+    const pending = this.#pending.get(header.id);
+    this.#pending.delete(header.id);
+    this.#hold();
+    if (header.op === 'failed') {
+      pending?.reject(new FlavrError('INFERENCE_FAILED', `ONNX Runtime failed: ${header.message}`));
+    } else pending?.resolve({ header, payload });
+  }
+
+  #fail(what: string): void {
+    if (!this.#closing) {
+      const said = this.#stderr.trim();
+      const message = `The process that runs ONNX Runtime ${what}; open a new session.${said ? ` It said: ${said}` : ''}`;
+      this.#failure ??= new FlavrError('INFERENCE_FAILED', message);
+    }
+    const failure = this.#failure ?? disposed();
+    for (const { reject } of this.#pending.values()) reject(failure);
+    this.#pending.clear();
+  }
+
+  #hold(): void {
+    const handles = [this.#child, ...(this.#child.stdio as unknown as (Socket | null)[])];
+    const busy = this.#pending.size > 0 || this.#closing;
+    for (const handle of handles) {
+      if (busy) handle?.ref();
+      else handle?.unref();
+    }
   }
 }
 
-if (isMainThread) {
-  // Signals to a process group are for the session's process to act on.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  // A run blocks this thread: another one has to notice that nobody is left to run for.
-  new Worker(new URL(import.meta.url)).unref();
-  const ort = await import('onnxruntime-node');
-  new Host('default' in ort ? (ort.default as Ort) : ort);
-} else {
-  new Socket({ fd: LIFELINE }).resume().on('close', () => process.kill(process.pid, 'SIGKILL'));
-}
+const disposed = (): FlavrError => new FlavrError('DISPOSED', 'The session was disposed of.');

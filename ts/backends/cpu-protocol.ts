@@ -1,12 +1,15 @@
 import type { FedKernel } from '../model/graph-spec.js';
 
 /**
- * What the CPU session and its process say to each other, over pipes: a header as JSON, then the bytes it announces.
+ * What `CpuProcess` and the process it started say to each other, over pipes: a header as JSON, then the bytes it announces.
+ * Requests come on standard input, replies go to REPLIES, LIFELINE closes when the process that started it is gone.
  *
  *     u32 little-endian   length of the header
  *     header              JSON
  *     payload             as many bytes as the header's `bytes` says
  */
+export const REPLIES = 3;
+export const LIFELINE = 4;
 
 /** To the process, which is ended by a signal. */
 export type Request =
@@ -19,7 +22,8 @@ export type Request =
       op: 'prepare';
       id: number;
       bytes: number;
-      factor: number;
+      /** What it is called from now on. */
+      graph: number;
       inputs: readonly string[];
       /** The names of the inputs that take weights. */
       fed: readonly string[];
@@ -29,7 +33,9 @@ export type Request =
   | { op: 'upload'; bytes: number; slot: number }
   | { op: 'free'; bytes: 0; slots: readonly number[] }
   /** Answered by `done` or `failed`. */
-  | { op: 'infer'; id: number; bytes: 0; factor: number; windows: readonly WindowRequest[] };
+  | { op: 'infer'; id: number; bytes: 0; graph: number; windows: readonly WindowRequest[] }
+  /** Of a graph of floats. Answered by `outputs` or `failed`. */
+  | { op: 'run'; id: number; bytes: 0; graph: number; slots: readonly number[] };
 
 export interface WindowRequest {
   readonly slots: readonly number[];
@@ -44,6 +50,8 @@ export type Reply =
   | { op: 'block'; id: number; bytes: 0; block: number }
   /** Payload: the new frames of all windows, one after another. */
   | { op: 'done'; id: number; bytes: number; peaks: readonly (number | null)[]; ms: number }
+  /** Payload: the outputs' values in float32, one output after another. */
+  | { op: 'outputs'; id: number; bytes: number; outputs: readonly { name: string; dims: readonly number[] }[] }
   | { op: 'failed'; id: number; bytes: 0; message: string };
 
 type Header = Request | Reply;

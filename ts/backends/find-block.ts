@@ -4,6 +4,7 @@ import { visitInBlocks } from '../model/graph/winograd-weights.js';
 import { ElementType } from '../model/onnx/proto.js';
 import { encodeModel } from '../model/onnx/writer.js';
 
+/** What is used of ONNX Runtime. */
 export type Ort = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
 
 // With AVX-512 or NEON, and with SSE2 to AVX2: it has no others. Weights in blocks of one are not those of the other as soon

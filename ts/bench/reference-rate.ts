@@ -13,7 +13,8 @@ const PRODUCTS = 16;
  * are held against: the same library at what it does best.
  */
 export async function measureReferenceRate(threads: number, signal?: AbortSignal): Promise<number> {
-  const runner = await GraphRunner.open(encodeModel(products()), threads);
+  const graph = { inputs: ['x'], fed: [], encode: async () => encodeModel(products()) };
+  const runner = await GraphRunner.open(() => graph, { inBlocks: false, threads });
   try {
     const input = new Uint8Array(SIDE * SIDE).fill(1);
     const times = await repeat(() => runner.run([input]), { warmup: 1, runs: 4, seconds: 1, signal });

@@ -11,7 +11,7 @@ import { frameFormat } from '../frame.js';
 import { Interpolator } from '../interpolator.js';
 import { type Calibration, encodeCalibration, requestedModel } from '../model/calibration.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
-import { buildGraphInSlices } from '../model/graph/build.js';
+import { planGraph, takesBlocks } from '../model/graph/build.js';
 import type { Precision, Tap } from '../model/graph-spec.js';
 import { peerProblem } from '../peers.js';
 import { type FloatTensor, GraphRunner } from './graph-runner.js';
@@ -191,9 +191,13 @@ export async function openRunner(model: Model, options: RunnerOptions): Promise<
   if (problem !== undefined) throw new FlavrError('PEER_MISSING', problem);
   // The winograd lowering has no steps of its own to tap where it stacks them.
   const lowering = taps ? '2d' : CPU_LOWERING;
-  const graph = await buildGraphInSlices(model, { ...spec, precision, lowering, form: 'unrounded' }, taps);
-  checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
-  return GraphRunner.open(graph.bytes, threads);
+  const plan = (block: number) => {
+    const form = { precision, lowering, form: 'unrounded', block, fed: true } as const;
+    const graph = planGraph(model, { ...spec, ...form }, taps);
+    checkCpuMemory(estimateCpuMemory(model, graph), frameFormat(spec), process.availableMemory());
+    return graph;
+  };
+  return GraphRunner.open(plan, { inBlocks: takesBlocks(model, { lowering, precision }), threads });
 }
 
 /** Planes [1, k-1, 3, H, W] as interleaved pictures. */
