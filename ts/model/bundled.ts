@@ -33,7 +33,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_873_065,
     summary: 'a quarter to half of the published width; quadruples the frame rate in one pass',
     licence: 'MIT',
-    sha256: '35a6d6b8b90e11a8fceff3592216ba74531dd971cc54fee9bb8a536c42ef18c3',
+    sha256: 'e46093b4781345f064540b61a39194538499196f6f526a4e3990daebccfe90c5',
   },
   {
     name: 'mini-8x',
@@ -41,7 +41,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_891_893,
     summary: 'a quarter to half of the published width; gives eight times the frame rate in one pass',
     licence: 'MIT',
-    sha256: '0a1da2c916c3e11753b14e1ac2d17e7649ac5169c4a2b9026406d9ce17f10691',
+    sha256: '00ef511936f9690a927037ff557e9edeb54192c459c5c1f50c4b1321fc2e329f',
   },
 ];
 
