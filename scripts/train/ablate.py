@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-import matplotlib
 import torch
+from matplotlib.figure import Figure
 
 import command
 import files
@@ -23,12 +23,9 @@ import state
 import train
 import validate
 from curves import Curves
-from model import Flavr, channels_last
+from model import channels_last
 from recipe import CHOICES, Recipe
 from splits import Split
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 FACTOR = Recipe().factor
 BASE = "R3D, C = 2, concat, gating"
@@ -120,14 +117,11 @@ def arguments(row: str, seed: int, options: argparse.Namespace, folder: Path) ->
 
 def measure(folder: Path, clips: Sequence[validate.HeldOutClip], gaps: int) -> Result:
     """A run's averaged weights on the validation clips."""
-    checkpoint = state.load(folder / "last.pt")
-    config = checkpoint.config
-    model = Flavr(config)
-    model.load_state_dict(checkpoint.ema)
+    model = state.load(folder / "last.pt").averaged()
     method = validate.network(channels_last(model).eval(), torch.device("cpu"), half=True)
     parameters = sum(weight.numel() for weight in model.parameters())
     loss = float(Curves(folder / "curves.csv").rows()[-1]["loss"])
-    return Result(psnr_of(method, config.inputs, clips, gaps), parameters, loss)
+    return Result(psnr_of(method, model.config.inputs, clips, gaps), parameters, loss)
 
 
 def psnr_of(method: validate.Method, inputs: int, clips: Sequence[validate.HeldOutClip], gaps: int) -> list[float]:
@@ -201,7 +195,8 @@ def per_clip(runs: Sequence[Result]) -> str:
 
 
 def plot(results: dict[str, list[Result]], blend: Result, target: Path) -> None:
-    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
     names = list(results)[::-1]
     for place, name in enumerate(names):
         psnr = [result.mean for result in results[name]]
@@ -213,7 +208,6 @@ def plot(results: dict[str, list[Result]], blend: Result, target: Path) -> None:
     axes.set(xlabel="PSNR (dB) of each seed, and their mean", title="Ablations at equal budget")
     with files.replacing(target) as file:
         figure.savefig(file, format="png")
-    plt.close(figure)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -232,8 +226,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     gaps = "gaps measured of each validation clip (default 8)"
     parser.add_argument("--gaps", type=command.at_least(1), default=8, help=gaps)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--workers", type=command.at_least(0), default=1)
+    parser.add_argument("--threads", type=command.at_least(1))
     options = parser.parse_args(arguments)
     seeds = range(options.seeds)
     clips = validate.held_out_clips(options.data, Split.load(options.split), options.cache, FACTOR)

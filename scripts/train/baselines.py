@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with validate.named_clips(args, max(args.factors)) as clips:
         for k in args.factors:
             found = clips.each(lambda clip, k=k: measure(clip, k))
-            print(f"\nEvery {k}th frame kept\n\n{validate.table(found, clips)}", flush=True)
+            print(f"\nOne frame in {k} kept\n\n{validate.table(found, clips)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     validate.add_model_options(parser, gaps=None)
     parser.add_argument("--baselines", action="store_true", help="measure minterpolate, blend and nearest frame too")
     args = parser.parse_args(arguments)
+    if args.baselines and args.gaps:
+        parser.error(
+            "--baselines measures every gap, and the rows of a table are to be of the same frames: leave --gaps out"
+        )
     method, config = validate.method_of(args.model)
     k, inputs = config.factor, config.inputs
 

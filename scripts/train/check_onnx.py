@@ -6,7 +6,10 @@ python -m venv .venv && .venv/bin/pip install onnx
 
 import sys
 
-import onnx
+try:
+    import onnx
+except ModuleNotFoundError:
+    sys.exit("check_onnx: the ONNX checker is not installed: pip install onnx")
 
 failed = 0
 for path in sys.argv[1:]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 import files
+import signals
 
 VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts", ".y4m", ".gif"}
 IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
@@ -232,12 +236,44 @@ def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Foo
     good: list[Footage] = []
     bad: dict[str, str] = {}
     known = {clip: found for clip in clips if not clip.trusted and (found := scanned(clip, cache))}
-    with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
-        jobs = {clip: pool.submit(scan, clip, cache) for clip in clips if clip not in known}
-        for clip in clips:
-            try:
-                good.append(known.get(clip) or jobs[clip].result())
-            except ClipError as error:
-                bad[clip.name] = str(error)
-                warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)
+    try:
+        with scanners(workers) as pool:
+            with signals.shield([signal.SIGINT]):
+                jobs = {clip: pool.submit(scan_tidily, clip, cache) for clip in clips if clip not in known}
+            for clip in clips:
+                try:
+                    good.append(known.get(clip) or jobs[clip].result())
+                except ClipError as error:
+                    bad[clip.name] = str(error)
+                    warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)
+    except BrokenProcessPool:
+        done = {*bad, *(footage.clip.name for footage in good)}
+        raise ClipError(
+            "a process that decodes clips was killed, by their decoder or for want of memory: give fewer --workers, or "
+            f"leave out the clip that does it; it is among {', '.join(c.name for c in clips if c.name not in done)}"
+        ) from None
     return good, bad
+
+
+@contextmanager
+def scanners(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes; where what is done with them fails, they leave their work undone and end at once."""
+    before = set(active_children())
+    pool = ProcessPoolExecutor(max(1, workers), get_context("spawn"), signals.leave_with_parent)
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        own = set(active_children()) - before
+        for process in own:
+            process.terminate()
+        for process in own:
+            process.join()
+        raise
+
+
+def scan_tidily(clip: Clip, cache: Path) -> Footage:
+    """The job of a worker process."""
+    with signals.tidy():
+        return scan(clip, cache)

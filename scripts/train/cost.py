@@ -66,8 +66,8 @@ class Step:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=float, help="samples of a whole run")
-    parser.add_argument("--sustained", type=float, help="TFLOP/s of the machine to estimate for")
+    parser.add_argument("--samples", type=command.positive, help="samples of a whole run")
+    parser.add_argument("--sustained", type=command.positive, help="TFLOP/s of the machine to estimate for")
     timed = "steps timed; the fastest counts (default 3)"
     parser.add_argument("--repeat", type=command.at_least(1), default=3, help=timed)
     recipes.add_options(parser)

@@ -7,12 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
 import files
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 COLUMNS = ("step", "seconds", "lr", "loss", "skipped", "psnr", "ssim", "blend_psnr", "nearest_psnr")
 
@@ -45,8 +40,11 @@ class Curves:
         files.write(self.path, text.getvalue().encode())
 
     def plot(self, target: Path) -> None:
+        from matplotlib.figure import Figure  # here, since every data worker imports this file and none draws
+
         rows = self.rows()
-        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        figure = Figure(figsize=(11, 4), layout="constrained")
+        left, right = figure.subplots(1, 2)
         steps = [int(row["step"]) for row in rows]
         left.plot(steps, [float(row["loss"] or "nan") for row in rows])
         left.set(title="Training loss", xlabel="step")
@@ -56,4 +54,3 @@ class Curves:
         right.legend()
         with files.replacing(target) as file:
             figure.savefig(file, format="png")
-        plt.close(figure)

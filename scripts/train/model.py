@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+WIDEST = 8192  # of channels, blocks, frames: a file that asks for more is no model, and would take the memory first
 BESIDE = (0, 0, 0, 0, 1, 1)  # F.pad's way to say: one time step before, one after
 SLOPE = 0.2  # of the decoder's and the head's LeakyReLU
 
@@ -43,6 +44,11 @@ class Config:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+        for name, count in COUNTS.items():
+            widths = getattr(self, name) if count > 1 else (getattr(self, name),)
+            if len(widths) != count or not all(isinstance(width, int) and 0 < width <= WIDEST for width in widths):
+                expected = f"{count} numbers" if count > 1 else "a number"
+                raise ValueError(f"{name} must be {expected} from 1 to {WIDEST}; got {getattr(self, name)}")
         if self.inputs < 2 or self.inputs % 2:
             raise ValueError(
                 f"inputs must be even and at least 2 (C frames on each side of the gap); got {self.inputs}"
@@ -80,6 +86,10 @@ CHOICES = {
     "temporal": ("none", "stride", "pool"),
     "residual": ("mean", "blend"),
 }
+
+
+# How many numbers each of these fields is.
+COUNTS = {"blocks": 4, "stem": 1, "stages": 4, "decoder": 5, "fuse": 1, "inputs": 1, "factor": 1}
 
 
 def two_steps_learn(layer: nn.Conv3d | nn.ConvTranspose3d, x: Tensor) -> bool:
@@ -335,6 +345,15 @@ def config_of(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = 
 
 def build(state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> Flavr:
     """The network that a state dict describes, with its weights; none may be missing or left over."""
-    model = Flavr(config_of(state, metadata))
-    model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=True)
+    return with_weights(config_of(state, metadata), {name: tensor.float() for name, tensor in state.items()})
+
+
+def with_weights(config: Config, state: Mapping[str, Tensor]) -> Flavr:
+    """The network made of these tensors themselves; before it is known that all fit, it takes no memory."""
+    with torch.device("meta"):
+        model = Flavr(config)
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:  # several lines, one for each name or shape that is wrong
+        raise ValueError(" ".join(str(error).split())) from None
     return model

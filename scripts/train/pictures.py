@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 import command
 import files
@@ -23,9 +23,6 @@ import metrics
 import validate
 from clips import ClipError
 from validate import HeldOutClip, HeldOutClips, Method
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 CELL = 8  # errors are compared in squares of this many pixels
 
@@ -88,7 +85,8 @@ def draw(rows: dict[str, Result], height: int, width: int, target: Path) -> None
     """One row for each result, every image at its own pixels."""
     columns = list(next(iter(rows.values())).images)
     size = (len(columns) * (width + 6) / 100, len(rows) * (height + 24) / 100)
-    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, dpi=100, squeeze=False, layout="compressed")
+    figure = Figure(figsize=size, dpi=100, layout="compressed")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for line, (title, result) in zip(axes, rows.items(), strict=True):
         box = worst_box(result.images["model"], result.images["truth"], height, width)
         notes = {"before": f"{title}, {Path(result.clip).stem}: before"}
@@ -102,7 +100,6 @@ def draw(rows: dict[str, Result], height: int, width: int, target: Path) -> None
             figure.savefig(file, format="png")
         else:
             figure.savefig(file, format="jpg", pil_kwargs={"quality": 90})
-    plt.close(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from types import FrameType, TracebackType
+from datetime import timedelta
+from types import TracebackType
 from typing import NoReturn, TypeVar
 
 import torch
@@ -19,8 +16,7 @@ import torch.distributed as dist
 
 T = TypeVar("T")
 
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
-TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
+PATIENCE = timedelta(hours=24)  # the others wait while the first process scans the clips, or validates
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Processes:
             torch.cuda.set_device(device)
         if world > 1:
             sys.excepthook = _end_after
-            dist.init_process_group("nccl" if gpu else "gloo")
+            dist.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)
         return Processes(int(os.environ.get("RANK", "0")), world, device)
 
     @property
@@ -94,49 +90,3 @@ def _end_after(kind: type[BaseException], error: BaseException, trace: Traceback
     """An error no one caught; the others, who wait for this process, fail once its connections close."""
     sys.__excepthook__(kind, error, trace)
     _end(130 if issubclass(kind, KeyboardInterrupt) else 1)
-
-
-class Interruption:
-    """Remembers SIGINT and SIGTERM, so that the run stops after the step in hand; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in INTERRUPTIONS:
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def shield() -> Iterator[None]:
-    """Processes started in here are born with the signals of an interruption blocked.
-
-    Ctrl-C, and SIGTERM from many a scheduler, reach the whole group: a data worker that died of one would take the
-    trainer along before it has saved. What comes meanwhile is handled at the end.
-    """
-    if not TELLS_SENDER:
-        yield
-        return
-    resource_tracker.ensure_running()  # where it is not, the first worker starts it, and that unblocks the signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def heed_trainer_alone(_worker: int) -> None:
-    """For data workers born under `shield`: a signal ends them only if their trainer sent it."""
-    if not TELLS_SENDER:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return
-    trainer = os.getppid()
-
-    def heed() -> NoReturn:
-        while signal.sigwaitinfo(INTERRUPTIONS).si_pid != trainer:
-            pass
-        os._exit(0)
-
-    threading.Thread(target=heed, daemon=True).start()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 from augment import Augment
 from dataset import Sampling
+from model import CHOICES as NETWORKS
 from model import Config
 
 
@@ -65,14 +67,18 @@ class Recipe:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("lr", "clip_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be above 0; got {getattr(self, name)}")
+        for name in ("fastest", "warmup", "min_lr", "consistency", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be 0 or more; got {getattr(self, name)}")
         for name in ("procedural", "photos", "pan", "objects", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)}")
-        if self.consistency < 0:
-            raise ValueError(f"consistency must not be negative; got {self.consistency}")
         if not self.strides or min(self.strides) < 1:
             raise ValueError(f"strides must be at least 1; got {self.strides}")
         if self.schedule == "plateau" and not self.split:
@@ -149,7 +155,7 @@ HELP = {
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }
-CHOICES = {"objective": ("l1", "psnr"), "schedule": ("cosine", "plateau")}
+CHOICES = NETWORKS | {"objective": ("l1", "psnr"), "schedule": ("cosine", "plateau")}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 import files
 import weights
-from model import Config, Flavr
+from model import Config, Flavr, with_weights
 
 
 @dataclass
@@ -70,11 +70,21 @@ class Checkpoint:
     optimizer: dict[str, object]
     progress: Progress
 
+    def averaged(self) -> Flavr:
+        """The network with its averaged weights."""
+        return with_weights(self.config, self.ema)
+
 
 def load(path: Path) -> Checkpoint:
+    if path.suffix == ".safetensors":
+        raise ValueError(f"{path} holds weights alone: expected a run's checkpoint, best.pt or last.pt")
     content = weights.read_torch(path)
     missing = {field.name for field in fields(Checkpoint)} - set(content)
     if missing:
         raise ValueError(f"{path} is not a checkpoint of train.py: it lacks {', '.join(sorted(missing))}")
-    config = {name: tuple(value) if isinstance(value, list) else value for name, value in content["config"].items()}
-    return Checkpoint(**{**content, "config": Config(**config), "progress": Progress(**content["progress"])})
+    try:
+        config = {name: tuple(value) if isinstance(value, list) else value for name, value in content["config"].items()}
+        parts = {"config": Config(**config), "progress": Progress(**content["progress"])}
+        return Checkpoint(**{**content, **parts})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is not a checkpoint of this train.py: {error}") from None

@@ -10,7 +10,6 @@ Ctrl-C saves; `--resume` goes on exactly where the last checkpoint was written.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -31,19 +30,20 @@ import weights
 from clips import ClipError, find_clips, scan_all
 from curves import Curves
 from dataset import Batches, TrainingSet
-from model import Flavr, channels_last, start_at_base
+from model import Flavr, channels_last, start_at_base, with_weights
 from objective import objective
-from processes import Interruption, Processes, heed_trainer_alone, shield
+from processes import Processes
 from recipe import Recipe
 from schedule import learning_rate, note_validation
+from signals import Interruption, heed_trainer_alone, shield
 from splits import Guarded, Split
 
 SKIPPED = "skipped.txt"  # in the run's folder: clips that were not used, with the reason
 MOST_SKIPPED = 20  # steps in a row without a finite gradient end the run
 
 
-class TrainingError(Exception):
-    """The run cannot start or go on; the message says why and what to do."""
+class TrainingError(command.Failure):
+    """Of a run."""
 
 
 class Run:
@@ -57,7 +57,10 @@ class Run:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr)
         self.ema = state.Ema(self.model, recipe.ema)
         if checkpoint:
-            self.optimizer.load_state_dict(checkpoint.optimizer)
+            try:
+                self.optimizer.load_state_dict(checkpoint.optimizer)
+            except (KeyError, ValueError, TypeError) as error:
+                raise TrainingError(f"the checkpoint's optimiser is of no such network: {error!r}") from None
             self.ema.state = {name: tensor.to(processes.device) for name, tensor in checkpoint.ema.items()}
             if processes.first:
                 self.curves.keep_until(self.progress.step)
@@ -66,9 +69,7 @@ class Run:
     def _network(self, checkpoint: state.Checkpoint | None) -> Flavr:
         recipe = self.recipe
         if checkpoint:
-            model = Flavr(checkpoint.config)
-            model.load_state_dict(checkpoint.model)
-            return model
+            return with_weights(checkpoint.config, checkpoint.model)
         torch.manual_seed(recipe.seed)
         if recipe.init is None:
             model = Flavr(recipe.config())
@@ -115,9 +116,7 @@ class Run:
 
     def averaged(self) -> Flavr:
         """The network with its averaged weights."""
-        model = Flavr(self.model.config).to(self.processes.device)
-        model.load_state_dict(self.ema.state)
-        return channels_last(model).eval()
+        return channels_last(with_weights(self.model.config, self.ema.state)).eval()
 
     def save(self, name: str = "last.pt") -> bool:
         """Write a checkpoint; where that fails (a full disk) say so, and keep the one before."""
@@ -198,12 +197,28 @@ def batches(samples: TrainingSet, run: Run, workers: int) -> Iterator[tuple[Tens
         samples,
         batch_sampler=sampler,
         num_workers=workers,
-        worker_init_fn=heed_trainer_alone,
+        worker_init_fn=start_worker,
         multiprocessing_context="spawn" if workers else None,
         pin_memory=processes.device.type == "cuda",
     )
     with shield():
-        return iter(loader)
+        drawn = iter(loader)
+    try:
+        yield from drawn
+    except ClipError as error:
+        raise TrainingError(command.last_line(error).removeprefix("clips.ClipError: ")) from None
+    except RuntimeError as error:
+        if "DataLoader worker (pid" not in str(error):
+            raise
+        raise TrainingError(
+            f"a process that draws samples was killed, perhaps for want of memory ({command.last_line(error)}): "
+            "give fewer --workers, and go on with --resume where a checkpoint was saved"
+        ) from None
+
+
+def start_worker(_number: int) -> None:
+    heed_trainer_alone()
+    command.tell_warnings_plainly()
 
 
 def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
@@ -235,7 +250,7 @@ def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
         print(f"{progress.step} of {recipe.steps} steps are done.")
         list_skipped(run.folder / SKIPPED)
     processes.wait()  # for the first to save: where it fails, so do all
-    return 130 if asked else 0
+    return command.INTERRUPTED if asked else 0
 
 
 def distributed(run: Run) -> nn.Module:
@@ -266,6 +281,8 @@ def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, Train
     changed = sorted(name for name in recipes.NETWORK if getattr(recipe, name) != getattr(before, name))
     if checkpoint and changed:
         raise TrainingError(f"{last} is of another variant: a run keeps its network; leave out {', '.join(changed)}")
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"expected a folder for the run at {folder}, found a file; name another")
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder)
     skipped = folder / SKIPPED
@@ -282,20 +299,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="folder of the run: checkpoints, curves, recipe")
     parser.add_argument("--resume", action="store_true", help="go on with the run; other options change its recipe")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded frames")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode and draw samples (default 2)")
-    parser.add_argument("--threads", type=int, help="threads of the CPU's kernels")
+    parser.add_argument(
+        "--workers", type=command.at_least(0), default=2, help="processes that decode and draw samples (default 2)"
+    )
+    parser.add_argument("--threads", type=command.at_least(1), help="threads of the CPU's kernels")
     parser.add_argument("--minutes", type=float, help="save and stop after this time")
     recipes.add_options(parser)
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
     processes = Processes.join()
-    try:
-        code = train(*start(options, processes), options)
-    except (TrainingError, ClipError, ValueError, OSError) as error:
-        print(f"train: {command.sentence(error)}", file=sys.stderr)
-        code = 1
-    return processes.leave(code)
+    return processes.leave(command.outcome(lambda: train(*start(options, processes), options)))
 
 
 if __name__ == "__main__":

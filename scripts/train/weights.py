@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -36,6 +37,8 @@ def read(path: Path) -> Weights:
         ours = isinstance(state, dict) and "ema" in state
         hint = "; it is a run's checkpoint, of which export.py makes weights" if ours else ""
         raise ValueError(f"{path} holds no state dict: expected names with a tensor each{hint}")
+    if larger := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
+        raise ValueError(f"{path} is no file of weights: {larger[0]} is larger than what the file holds of it")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}, metadata
 
 
@@ -50,10 +53,8 @@ def network(path: Path) -> Flavr:
     state, metadata = read(path)
     try:
         return build(state, metadata)
-    # RuntimeError: names or shapes that PyTorch found wrong, in several lines; the others: shapes that make no network.
-    except (RuntimeError, ValueError, LookupError, ArithmeticError) as error:
-        what = " ".join(str(error).split())
-        raise ValueError(f"{path} holds no FLAVR network as export.py writes it: {what}") from None
+    except (ValueError, LookupError, ArithmeticError) as error:  # names or shapes that make no network
+        raise ValueError(f"{path} holds no FLAVR network as export.py writes it: {error}") from None
 
 
 def must_exist(path: Path) -> None:
@@ -65,6 +66,7 @@ def must_exist(path: Path) -> None:
 def read_torch(path: Path) -> dict[str, Any]:
     """What torch.save wrote, a dictionary of tensors and plain values."""
     must_exist(path)
+    must_be_stored(path)
     with open(path, "rb") as file:
         try:
             loaded = torch.load(file, map_location="cpu", weights_only=True)
@@ -73,6 +75,19 @@ def read_torch(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ValueError(f"{path} holds no dictionary of tensors but a {type(loaded).__name__}")
     return loaded
+
+
+def must_be_stored(path: Path) -> None:
+    """PyTorch compresses nothing, yet would unpack what another program did, to whatever size."""
+    if not is_zipfile(path):
+        return  # the older form: its tensors lie in the file as they are
+    try:
+        with ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except BadZipFile:
+        return  # torch.load says so
+    if size > path.stat().st_size:
+        raise ValueError(f"{path} unpacks to {size:,} bytes, more than it has: expected what torch.save writes")
 
 
 def write(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MASK = np.uint64(0xFFFFFFFF)
-
 
 def fnv1a(text: str) -> int:
     value = 0x811C9DC5
@@ -17,12 +15,12 @@ def fnv1a(text: str) -> int:
 
 
 def uniform(name: str, count: int) -> np.ndarray:
-    """float64 in [0, 1), one for each element; arithmetic modulo 2^32."""
-    i = np.arange(1, count + 1, dtype=np.uint64)
-    s = (np.uint64(fnv1a(name)) + i * np.uint64(0x6D2B79F5)) & MASK
-    t = ((s ^ (s >> np.uint64(15))) * (s | np.uint64(1))) & MASK
-    t = ((t + (((t ^ (t >> np.uint64(7))) * (t | np.uint64(61))) & MASK)) & MASK) ^ t
-    return (t ^ (t >> np.uint64(14))).astype(np.float64) / 2**32
+    """float64 in [0, 1), one for each element; uint32 wraps as the rule's arithmetic modulo 2^32 does."""
+    i = np.arange(1, count + 1, dtype=np.uint32)
+    s = np.uint32(fnv1a(name)) + i * np.uint32(0x6D2B79F5)
+    t = (s ^ (s >> 15)) * (s | 1)
+    t ^= t + (t ^ (t >> 7)) * (t | 61)
+    return (t ^ (t >> 14)) / 2.0**32
 
 
 def tensor(name: str, shape: list[int], gain: float) -> Tensor:

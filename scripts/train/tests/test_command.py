@@ -16,6 +16,7 @@ import torch
 import baselines
 import card
 import command
+import cost
 import export
 import grow
 import pictures
@@ -131,6 +132,9 @@ def test_file_that_holds_no_network_is_told_in_one_sentence(model: str, words: s
     ("module", "options", "code", "words"),
     [
         (card, ["--model", "text.pth"], 1, "card: text.pth is damaged"),
+        (card, ["--baselines", "--gaps", "2"], 2, "--baselines measures every gap"),
+        (cost, ["--sustained", "0"], 2, "expected a number above 0, got 0"),
+        (export, ["--checkpoint", "model.safetensors", "-o", "e.safetensors"], 1, "expected a run's checkpoint"),
         (validate, ["--factor", "32"], 1, "validate: no held-out clip can be used"),
         (validate, ["--factor", "4", "--model", "model.safetensors"], 2, "has factor 2, not 4: leave --factor out"),
         (validate, ["--device", "nowhere"], 2, "nowhere cannot be used"),
@@ -177,6 +181,37 @@ def test_full_disk_where_the_table_goes_is_told_once() -> None:
     assert lines[0] == f"validate: skipped {BROKEN}"
     assert lines[-1] == "validate: the output: No space left on device; make room, or name another place"
     assert ended.stderr.count("No space left") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 9 TiB"), "(Unable to allocate 9 TiB)"),
+        (
+            RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nTraceback\nCUDA out of memory."),
+            "(CUDA out of",
+        ),
+    ],
+    ids=["arrays", "a GPU's, in a worker"],
+)
+def test_memory_that_is_not_there_is_told_in_one_sentence(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def greedy() -> NoReturn:
+        raise error
+
+    assert command.outcome(greedy) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "there is too little memory: choose a smaller batch" in err and words in err
+
+
+def test_error_of_our_own_making_keeps_its_traceback() -> None:
+    def wrong() -> NoReturn:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        command.outcome(wrong)
 
 
 def test_interruption_ends_a_command_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from safetensors import safe_open
 
 import rule
 import weights
-from model import Config, Flavr, build, channels_last, config_of, start_at_base
+from model import Config, Flavr, build, channels_last, config_of, start_at_base, with_weights
 
 GOLDENS = Path(__file__).parents[3] / "test/fixtures/goldens"
 FULL = sorted(GOLDENS.glob("r*.safetensors"))
@@ -154,6 +155,28 @@ def test_layout_in_memory_changes_no_number() -> None:
 def test_impossible_variant_is_refused_in_words(fields: dict[str, object], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         replace(Config.of_width(4), **fields)
+
+
+def test_network_takes_no_memory_before_its_weights_are_known_to_fit() -> None:
+    state = Flavr(Config.of_width(2)).state_dict()
+    with pytest.raises(ValueError, match="size mismatch"):
+        with_weights(Config.of_width(1024), state)
+
+
+def test_file_that_unpacks_to_more_than_its_size_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1000, 1000)}, tmp_path / "stored.pth")
+    with ZipFile(tmp_path / "stored.pth") as stored, ZipFile(tmp_path / "packed.pth", "w", ZIP_DEFLATED) as packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    assert weights.read(tmp_path / "stored.pth")
+    with pytest.raises(ValueError, match=r"packed.pth unpacks to 4,.* bytes, more than it has"):
+        weights.read(tmp_path / "packed.pth")
+
+
+def test_tensor_larger_than_what_the_file_holds_of_it_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1).expand(10**12)}, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match="weight is larger than what the file holds"):
+        weights.read(tmp_path / "a.pth")
 
 
 def test_other_state_dict_is_refused_by_the_name_it_lacks() -> None:

@@ -217,6 +217,9 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
         (["--crop", "20"], "multiple of 8"),
         (["--schedule", "plateau"], "give --split"),
         (["--save-every", "0"], "at least 1"),
+        (["--lr", "nan"], "lr must be above 0"),
+        (["--fastest", "nan"], "fastest must be 0 or more"),
+        (["--blocks", "2", "2", "2"], "blocks must be 4 numbers"),
         (["--procedural", "1.5"], "between 0 and 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
@@ -240,6 +243,36 @@ def test_run_keeps_its_network(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "a" / "last.pt").write_bytes((tmp_path / "a" / "last.pt").read_bytes()[:1000])
     assert run(tmp_path / "a", "--resume", tiny=False) == 1
     assert "damaged" in capsys.readouterr().err
+
+
+def test_file_is_no_folder_for_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a").write_text("")
+    assert run(tmp_path / "a", "--steps", "1") == 1
+    assert "found a file; name another" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"config": {**vars(Config()), "stages": (64, 128, 256, 10**9)}}, "stages must be 4 numbers from 1 to 8192"),
+        ({"config": {"heads": 8}}, "heads"),
+        ({"config": []}, "not a checkpoint of this train.py"),
+        ({"progress": {"epoch": 3}}, "epoch"),
+        ({"config": {**vars(Config())}}, "size mismatch"),
+        ({"optimizer": {}}, "optimiser"),
+    ],
+    ids=["vast", "other fields", "no fields", "other counters", "other shapes", "no optimiser"],
+)
+def test_checkpoint_that_was_tampered_with_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], words: str
+) -> None:
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    last = tmp_path / "a" / "last.pt"
+    torch.save({**torch.load(last, weights_only=True), **changes}, last)
+    capsys.readouterr()
+    assert run(tmp_path / "a", "--resume", tiny=False) == 1
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1
 
 
 def test_run_is_not_overwritten_by_a_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

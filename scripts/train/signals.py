@@ -1,0 +1,90 @@
+"""Ctrl-C and SIGTERM, which reach a command and the processes that it started alike."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
+TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
+
+
+class Interruption:
+    """Remembers SIGINT and SIGTERM, so that the run stops after the step in hand; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in INTERRUPTIONS:
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def shield(signals: Sequence[signal.Signals] = INTERRUPTIONS) -> Iterator[None]:
+    """Processes started in here are born with these signals blocked: what they import would end in a traceback.
+
+    What comes meanwhile is handled at the end.
+    """
+    if not TELLS_SENDER:
+        yield
+        return
+    resource_tracker.ensure_running()  # where it is not, the first worker starts it, and that unblocks the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_trainer_alone() -> None:
+    """For data workers born under `shield`: a signal ends them only if their trainer sent it.
+
+    Ctrl-C, and SIGTERM from many a scheduler, reach the whole group: a data worker that died of one would take the
+    trainer along before it has saved.
+    """
+    if not TELLS_SENDER:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return
+    trainer = os.getppid()
+
+    def heed() -> NoReturn:
+        while signal.sigwaitinfo(INTERRUPTIONS).si_pid != trainer:
+            pass
+        os._exit(0)
+
+    threading.Thread(target=heed, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """For processes that do jobs: Ctrl-C is their parent's to handle, and none outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def tidy() -> Iterator[None]:
+    """SIGTERM unwinds the job in here, so that it leaves no half-written file, and then ends the process."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        yield
+    except SystemExit:
+        os._exit(0)  # a pool would take it for the job's failure, and go on with the next
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

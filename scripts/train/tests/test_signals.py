@@ -1,0 +1,93 @@
+"""Interruptions before there is a run to save: while the clips are first scanned, in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import files
+from footage import moving, write_video
+
+HERE = Path(__file__).parent.parent
+PATIENCE = 300  # seconds for processes to end; only one that hangs takes as long
+
+# A command that scans; its workers, which import it under another name, do what stands in place of WORKER.
+PROGRAM = f"""
+import os, sys, time
+sys.path.insert(0, {str(HERE)!r})
+from pathlib import Path
+import clips, command
+folder = Path(__file__).parent
+decode = clips.decode
+def slowly(path):
+    for frame in decode(path):
+        yield frame
+        time.sleep(1)
+def dying(path):
+    os._exit(9)
+if __name__ == "__main__":
+    command.run(lambda: print(clips.scan_all(clips.find_clips(folder / "data"), folder / "cache", 2)))
+else:
+    WORKER
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "cache").mkdir()
+    for number in range(4):
+        write_video(tmp_path / "data" / f"{number}.mkv", moving(90, seed=number))
+    return tmp_path
+
+
+def start(folder: Path, worker: str) -> subprocess.Popen[str]:
+    program = folder / "program.py"
+    program.write_text(PROGRAM.replace("WORKER", worker))
+    return subprocess.Popen(
+        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+
+
+def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
+    while not list(folder.glob(pattern)) and process.poll() is None:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("worker", "sign"),
+    [("(folder / 'born').touch(); time.sleep(1)", "born"), ("clips.decode = slowly", f"cache/.*{files.PARTIAL}")],
+    ids=["workers are born", "workers scan"],
+)
+def test_scan_is_interrupted_without_a_word_and_leaves_nothing(
+    data: Path, worker: str, sign: str, number: signal.Signals
+) -> None:
+    process = start(data, worker)
+    wait_for(data, sign, process)
+    os.killpg(process.pid, number)
+    assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.returncode == 130
+    assert not list((data / "cache").iterdir())
+
+
+def test_workers_do_not_outlive_a_killed_command(data: Path) -> None:
+    process = start(data, "clips.decode = slowly")
+    wait_for(data, f"cache/.*{files.PARTIAL}", process)
+    process.kill()
+    process.communicate(timeout=PATIENCE)  # the workers hold the other ends of its pipes
+    assert not list((data / "cache").iterdir())
+
+
+def test_killed_worker_is_told_in_one_sentence(data: Path) -> None:
+    process = start(data, "clips.decode = dying")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("program: a process that decodes clips was killed")
+    assert "fewer --workers" in err and "0.mkv" in err
