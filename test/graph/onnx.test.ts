@@ -28,6 +28,10 @@ test('what is read is what was written', () => {
     assert.equal(comparable(decodeModel(encodeModel(model))), comparable(model));
     assert.equal(Buffer.compare(encodeModel(model), bytes), 0);
   }
+  const { bytes } = buildGraph(ruleModel(16), { width: 40, height: 24, lowering: 'winograd', block: 16 });
+  const slopes = decodeModel(bytes).nodes.flatMap(({ attributes }) => attributes.get('activation_params') ?? []);
+  assert.ok(slopes.length > 0);
+  for (const slope of slopes) assert.equal(slope, { kind: 'floats', value: [Math.fround(0.2)] });
 });
 
 test('the same graph has the same bytes', () => {

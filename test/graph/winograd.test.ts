@@ -1,13 +1,14 @@
 import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findBlock } from '../../ts/backends/find-block.js';
+import { BLOCKS as ALL_BLOCKS, findBlock } from '../../ts/backends/find-block.js';
 import type { ModelConfig } from '../../ts/model/config.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
 import { readGraphModel } from '../../ts/model/graph/foreign.js';
 import type { Lowering } from '../../ts/model/graph-spec.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
 import { rawInput } from '../support/goldens.js';
+import { spellOutBlocks } from './blocks-spelled-out.js';
 import { maxDifference, noiseFrames, rawFeeds, ruleModel, runOnnx } from './support.js';
 
 // Wide enough that every layer behind the stem takes the algorithm along time, and the last stage that along the rows,
@@ -15,16 +16,23 @@ import { maxDifference, noiseFrames, rawFeeds, ruleModel, runOnnx } from './supp
 const WIDTH = 16;
 const [height, width] = [24, 40];
 
-// In ONNX's order, and in that of this processor.
-const found = await findBlock(ort);
-if (found === 1) console.log('SKIPPED graphs in blocks: ONNX Runtime convolves in no blocks here');
-const BLOCKS = [...new Set([1, found])];
+// In ONNX's order, in that of this processor, and in those of others, whose operators are spelled out.
+const ours = await findBlock(ort);
+if (ours === 1) console.log('SKIPPED graphs in blocks as ONNX Runtime runs them: it convolves in no blocks here');
+const BLOCKS = [1, ...ALL_BLOCKS];
 
-async function output(config: Partial<ModelConfig>, lowering: Lowering, nf = WIDTH, block = 1): Promise<Float32Array> {
+async function output(
+  config: Partial<ModelConfig>,
+  lowering: Lowering,
+  nf = WIDTH,
+  block = 1,
+  spelledOut = false,
+): Promise<Float32Array> {
   const model = ruleModel(nf, config);
   const { bytes } = buildGraph(model, { width, height, lowering, form: 'raw', block });
   const frames = rawInput(noiseFrames(model.config.inputs, height, width), width * height);
-  const { interpolated } = await runOnnx(bytes, rawFeeds(frames, model.config, height, width));
+  const runs = block === 1 || (block === ours && !spelledOut) ? bytes : spellOutBlocks(bytes, block);
+  const { interpolated } = await runOnnx(runs, rawFeeds(frames, model.config, height, width));
   return interpolated!.data as Float32Array;
 }
 
@@ -120,6 +128,17 @@ test('in blocks gates, sums and activations are convolutions of each channel by 
 });
 
 test('layers whose channels fill no blocks stay in order within a graph in blocks', () => differByRounding({}, 8));
+
+test('what blocks are spelled out as is what ONNX Runtime makes of them', async () => {
+  if (ours === 1) return;
+  const config = { ...WIDE_DECODER, batchNorm: true };
+  const [run, spelledOut] = [
+    await output(config, 'winograd', 32, ours),
+    await output(config, 'winograd', 32, ours, true),
+  ];
+  const largest = run.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+  assert.ok(maxDifference(run, spelledOut) <= 1e-6 * largest);
+});
 
 test('what has no form in blocks is written in order, and a foreign graph as it is', () => {
   const model = ruleModel(WIDTH);

@@ -7,10 +7,11 @@ import { encodeModel } from '../model/onnx/writer.js';
 /** What is used of ONNX Runtime. */
 export type Ort = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
 
-// With AVX-512 or NEON, and with SSE2 to AVX2: it has no others. Weights in blocks of one are not those of the other as soon
-// as there are two of the larger.
-const BLOCKS = [16, 8];
-const CHANNELS = 2 * BLOCKS[0]!;
+/** With AVX-512 or NEON, and with SSE2 to AVX2; ONNX Runtime has no others. */
+export const BLOCKS = [16, 8] as const;
+
+// Weights in blocks of one are not those of the other as soon as there are two of the larger.
+const CHANNELS = 2 * BLOCKS[0];
 const GROUPS = 2;
 
 /**

@@ -37,19 +37,22 @@ export function many<T>(number: number, read: Read<T>): Field<readonly T[]> {
   };
 }
 
-/** Repeated integers, packed or not. */
-export function integers(number: number): Field<readonly number[]> {
-  const each = many(number, integer);
+/** Repeated numbers, packed or not. */
+function numbers(number: number, read: Read<number>): Field<readonly number[]> {
+  const each = many(number, read);
   return {
     ...each,
     read(reader, wire, before) {
       if (wire !== WireType.LengthDelimited) return each.read(reader, wire, before);
       const packed = new BinaryReader(reader.bytes());
-      while (packed.pos < packed.len) before = each.read(packed, WireType.Varint, before);
+      while (packed.pos < packed.len) before = each.read(packed, wire, before);
       return before;
     },
   };
 }
+
+export const integers = (number: number): Field<readonly number[]> => numbers(number, integer);
+export const floats = (number: number): Field<readonly number[]> => numbers(number, float);
 
 /** A decoder of messages with these fields; others are skipped. Throws if the bytes end inside a field. */
 export function message<S extends Schema>(schema: S): (bytes: Uint8Array) => Message<S> {

@@ -1,7 +1,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { FlavrError } from '../../errors.js';
 import { elementCount } from '../shape.js';
-import { bytes, embedded, float, integer, integers, many, message, one, text } from './message.js';
+import { bytes, embedded, float, floats, integer, integers, many, message, one, text } from './message.js';
 import {
   type Attribute,
   ElementType,
@@ -38,6 +38,7 @@ const readAttribute = message({
   int: one(3, integer, 0),
   text: one(4, text, ''),
   tensor: one(5, embedded(initializer), undefined),
+  floats: floats(7),
   ints: integers(8),
   type: one(20, integer, 0),
 });
@@ -106,6 +107,7 @@ function attribute(encoded: Uint8Array): [string, Attribute] {
   if (type === 2) return [name, { kind: 'int', value: value.int }];
   if (type === 3) return [name, { kind: 'string', value: value.text }];
   if (type === 4 && value.tensor) return [name, { kind: 'tensor', value: value.tensor }];
+  if (type === 6) return [name, { kind: 'floats', value: value.floats }];
   if (type === 7) return [name, { kind: 'ints', value: value.ints }];
   // 5: one subgraph, 10: several.
   return [name, { kind: 'other', encoded, graph: type === 5 || type === 10 }];
