@@ -25,7 +25,6 @@ import validate
 from curves import Curves
 from model import channels_last
 from recipe import CHOICES, Recipe
-from splits import Split
 
 FACTOR = Recipe().factor
 BASE = "R3D, C = 2, concat, gating"
@@ -93,7 +92,7 @@ def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[valida
     if done.is_file():
         found = json.loads(done.read_text())
         if found.pop("budget") != budget:
-            raise SystemExit(f"{folder} was run with another budget; name another --folder")
+            raise command.Failure(f"{folder} was run with another budget; name another --folder")
         return Result(**found)
     if code := train.main(arguments(row, seed, options, folder)):
         raise SystemExit(code)
@@ -229,8 +228,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=command.at_least(0), default=1)
     parser.add_argument("--threads", type=command.at_least(1))
     options = parser.parse_args(arguments)
+    with validate.named_clips(options, FACTOR) as clips:
+        ablate(options, clips)
+
+
+def ablate(options: argparse.Namespace, clips: Sequence[validate.HeldOutClip]) -> None:
     seeds = range(options.seeds)
-    clips = validate.held_out_clips(options.data, Split.load(options.split), options.cache, FACTOR)
     # Seed by seed, so that an interrupted ablation has whole rounds to show.
     found = {(row, seed): run(row, seed, options, clips) for seed in seeds for row in ROWS}
     results = {row: [found[row, seed] for seed in seeds] for row in ROWS}

@@ -59,11 +59,6 @@ class Processes:
             dist.barrier()
         return result
 
-    def wait(self) -> None:
-        """Until all are as far; raises where one has gone."""
-        if self.world > 1:
-            dist.barrier()
-
     def leave(self, code: int) -> int:
         """The exit code of the only process; one among others ends with it here."""
         if self.world > 1:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
@@ -20,10 +20,14 @@ TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
 class Interruption:
     """Remembers SIGINT and SIGTERM, so that the run stops after the step in hand; a second one stops at once."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         self.asked = False
-        for number in INTERRUPTIONS:
-            signal.signal(number, self._ask)
+        self._before = {number: signal.signal(number, self._ask) for number in INTERRUPTIONS}
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         self.asked = True

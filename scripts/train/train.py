@@ -123,9 +123,8 @@ class Run:
         try:
             state.save(self.folder / name, self.recipe.to_json(), self.model, self.ema, self.optimizer, self.progress)
         except OSError as error:
-            warnings.warn(
-                f"step {self.progress.step} was not saved to {name}: {error}; the one before stays", stacklevel=2
-            )
+            told = f"step {self.progress.step} was not saved: {command.sentence(error)}"
+            warnings.warn(f"{told}; the checkpoint before, if any, stays", stacklevel=2)
             return False
         return True
 
@@ -145,9 +144,10 @@ class Run:
         counters = dict(step=progress.step, seconds=progress.seconds, skipped=progress.skipped)
         try:
             self.curves.add(**counters, lr=self.optimizer.param_groups[0]["lr"], **row)
-            self.curves.plot(self.folder / "curves.png")
+            if progress.step:
+                self.curves.plot(self.folder / "curves.png")
         except OSError as error:
-            warnings.warn(f"the curves were not written: {error}", stacklevel=2)
+            warnings.warn(f"the curves were not written: {command.sentence(error)}", stacklevel=2)
         print(
             " ".join(f"{name} {value:.6g}" for name, value in {**counters, **row}.items() if value is not None),
             flush=True,
@@ -223,14 +223,18 @@ def start_worker(_number: int) -> None:
 
 def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
     """Go on until the last step, the time limit or an interruption; returns the exit code."""
+    with Interruption() as interruption:
+        return train_until(interruption, run, samples, options)
+
+
+def train_until(interruption: Interruption, run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
     recipe, processes, progress = run.recipe, run.processes, run.progress
-    interruption = Interruption()
     clips = select_clips(recipe, options.cache) if processes.first else []
     baselines = baseline_scores(recipe, clips)
     network = distributed(run)
     if processes.first and progress.step == 0:
         run.validate(clips, baselines)
-    began, before, asked = time.monotonic(), progress.seconds, False
+    began, before, asked, saved = time.monotonic(), progress.seconds, False, True
     for frames, truth in batches(samples, run, options.workers):
         run.step(network, frames, truth)
         spent = time.monotonic() - began
@@ -243,14 +247,14 @@ def train(run: Run, samples: TrainingSet, options: argparse.Namespace) -> int:
             if done or progress.step % recipe.validate_every == 0:
                 run.validate(clips, baselines)
             if done or stop or progress.step % recipe.save_every == 0:
-                run.save()
+                saved = run.save()
         if stop:
             break
     if processes.first:
         print(f"{progress.step} of {recipe.steps} steps are done.")
         list_skipped(run.folder / SKIPPED)
-    processes.wait()  # for the first to save: where it fails, so do all
-    return command.INTERRUPTED if asked else 0
+    (lost,) = processes.any(not saved)  # the others wait here for the first to save
+    return 1 if lost else command.INTERRUPTED if asked else 0
 
 
 def distributed(run: Run) -> nn.Module:
@@ -258,6 +262,8 @@ def distributed(run: Run) -> nn.Module:
     processes = run.processes
     if processes.world == 1:
         return run.model
+    # A kernel of one pixel lies in memory alike in both layouts, whatever its strides say.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     ids = [processes.device.index] if processes.device.type == "cuda" else None
     return DistributedDataParallel(run.model, device_ids=ids)
 

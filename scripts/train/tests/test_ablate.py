@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ablate
+import command
 import recipe as recipes
 from ablate import BASE, CLAIMS, Claim, Result, judge
 from footage import moving, write_video
@@ -49,7 +50,7 @@ def test_rows_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: pyt
     assert f"- {CLAIMS[0].text}: " in report
     assert (tmp_path / "docs" / "ablations.png").stat().st_size > 1000
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
-    with pytest.raises(SystemExit, match="another budget"):
+    with pytest.raises(command.Failure, match="another budget"):
         ablate.main([*options, "--steps", "2"])
 
 

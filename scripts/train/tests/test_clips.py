@@ -2,7 +2,6 @@
 
 import os
 from multiprocessing import get_context
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import files
 from clips import ClipError, find_clips, scan, scan_all
 from disk import room_for
 from footage import moving, write_images, write_video
+from scanning import scan_with_others
 
 
 def test_videos_and_frame_folders_are_found_below_the_root(tmp_path: Path) -> None:
@@ -78,12 +78,6 @@ def test_unreadable_clips_are_skipped_and_listed(tmp_path: Path) -> None:
     assert [footage.clip.name for footage in good] == ["good.mkv"]
     assert sorted(bad) == ["broken.mp4", "mixed"]
     assert "32x32" in bad["mixed"]
-
-
-def scan_with_others(data: Path, cache: Path, start: Barrier) -> None:
-    start.wait()
-    for clip in find_clips(data):
-        scan(clip, cache)
 
 
 def test_processes_that_scan_the_same_clips_at_once_do_not_meet(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from model import Config, Flavr
 from processes import Processes
 from recipe import Recipe
 from schedule import learning_rate, note_validation
+from signals import INTERRUPTIONS
 from train import Run, TrainingError, main
 
 TRAIN = Path(__file__).parent.parent / "train.py"
@@ -172,8 +173,10 @@ def test_process_among_others_is_gone_before_its_interpreter_ends() -> None:
 def test_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert run(tmp_path / "a", "--steps", "2") == 0
     before = (tmp_path / "a" / "last.pt").read_bytes()
-    with room_for(len(before) // 2), pytest.warns(UserWarning, match="was not saved"):
-        assert run(tmp_path / "a", "--resume", "--steps", "4", tiny=False) == 0
+    with room_for(len(before) // 2), pytest.warns(UserWarning) as told:
+        assert run(tmp_path / "a", "--resume", "--steps", "4", tiny=False) == 1
+    words = f"step 4 was not saved: {tmp_path / 'a' / 'last.pt'}: File too large; make room, or name another place"
+    assert f"{words}; the checkpoint before, if any, stays" in [str(warning.message) for warning in told]
     assert (tmp_path / "a" / "last.pt").read_bytes() == before
     assert not list((tmp_path / "a").glob(".*"))
 
@@ -279,6 +282,12 @@ def test_run_is_not_overwritten_by_a_new_one(tmp_path: Path, capsys: pytest.Capt
     assert run(tmp_path / "a", "--steps", "1") == 0
     assert run(tmp_path / "a", "--steps", "1") == 1
     assert "--resume" in capsys.readouterr().err
+
+
+def test_signals_do_again_what_they_did_once_a_run_has_ended(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in INTERRUPTIONS]
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    assert [signal.getsignal(number) for number in INTERRUPTIONS] == before
 
 
 @pytest.fixture
