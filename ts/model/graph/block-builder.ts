@@ -47,9 +47,10 @@ export class BlockBuilder extends GraphBuilder {
       return this.#inBlocks(plain(inputs.map((value) => this.blocked(value))));
     }
     if (op === 'Add' || op === 'Mul') {
-      const alike = inputs.every((value) => value.shape.length === 0 || String(value.shape) === String(shape));
-      if (alike)
-        return this.#inBlocks(plain(inputs.map((value) => (value.shape.length === 0 ? value : this.blocked(value)))));
+      const isScalar = (value: Value) => value.shape.length === 0;
+      if (inputs.every((value) => isScalar(value) || String(value.shape) === String(shape))) {
+        return this.#inBlocks(plain(inputs.map((value) => (isScalar(value) ? value : this.blocked(value)))));
+      }
       if (x.block && String(y.shape) === String([1, x.shape[1], 1, 1])) return this.#perChannel(op, name, x, y);
     }
     return plain(inputs.map((value) => this.ordered(value)));
@@ -85,6 +86,13 @@ export class BlockBuilder extends GraphBuilder {
     return this.#once(this.#inOrder, x, () =>
       this.blocksNode('ReorderOutput', `${x.name}.in-order`, [x], x.shape, { channels: x.shape[1]! }),
     );
+  }
+
+  override finish(metadata: Readonly<Record<string, string>>): ReturnType<GraphBuilder['finish']> {
+    fuse(this.nodes, new Set(this.values.filter(({ block }) => block).map(({ name }) => name)));
+    const made = new Set(this.nodes.flatMap(({ outputs }) => outputs));
+    this.values.splice(0, this.values.length, ...this.values.filter(({ name }) => made.has(name)));
+    return super.finish(metadata);
   }
 
   #once(known: Map<string, Value>, x: Value, make: () => Value): Value {
@@ -147,13 +155,6 @@ export class BlockBuilder extends GraphBuilder {
   #shapeOf({ shape }: Value): number[] {
     const [batch, blocks, height, width, block] = shape as [number, number, number, number, number];
     return [batch, blocks * block, height, width];
-  }
-
-  override finish(metadata: Readonly<Record<string, string>>): ReturnType<GraphBuilder['finish']> {
-    fuse(this.nodes, new Set(this.values.filter(({ block }) => block).map(({ name }) => name)));
-    const made = new Set(this.nodes.flatMap(({ outputs }) => outputs));
-    this.values.splice(0, this.values.length, ...this.values.filter(({ name }) => made.has(name)));
-    return super.finish(metadata);
   }
 }
 

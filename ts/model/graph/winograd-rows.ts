@@ -2,6 +2,7 @@ import { ElementType, elementBytes } from '../onnx/proto.js';
 import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
 import type { Kernel } from './weights.js';
+import { matrixProduct, termBias, termsOf } from './winograd-terms.js';
 import { BIASED_TERM, OF_KERNEL, OF_STEPS, OF_TERMS, TERMS, TILE } from './winograd-time.js';
 import { pointShape, pointWeights } from './winograd-weights.js';
 
@@ -26,14 +27,9 @@ export class RowsWinograd {
   /** @param slices of the kernel [out, in, 3, 3, 3] that meet the step before, the same and the step behind. */
   convolve(name: string, x: Value, kernel: Kernel, slices: readonly number[]): Value {
     const b = this.#builder;
-    const stack = b.blocked(x);
-    const [steps, channels, height, width] = stack.shape as [number, number, number, number];
+    const [steps, , height, width] = x.shape as [number, number, number, number];
     const out = kernel.shape[0]!;
-    const tiles = steps / TILE;
-
-    const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
-    const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
-    const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
+    const terms = termsOf(b, name, x);
     const products = this.#weights(kernel, slices).map((weight, point) => {
       const input = this.#point(`${name}.point${point}`, terms, point);
       const inputs = [input, weight, ...(point === BIASED_TERM ? termBias(b, kernel) : [])];
@@ -45,7 +41,7 @@ export class RowsWinograd {
     });
     const rows = products[0]!.shape[2]!;
     const joined = b.concat(`${name}.products`, products, 1);
-    const all = b.reshape(`${name}.all`, joined, [tiles, TERMS * TERMS, out * rows * width]);
+    const all = b.reshape(`${name}.all`, joined, [steps / TILE, TERMS * TERMS, out * rows * width]);
     const tileRows = matrixProduct(b, `${name}.of-terms`, TERMS_MATRIX, all);
     const apart = b.reshape(`${name}.rows`, tileRows, [steps, TILE, (out * rows) / b.block, width * b.block]);
     const inOrder = b.transpose(`${name}.rows-in-order`, apart, [0, 2, 1, 3]);
@@ -97,42 +93,6 @@ export class RowsWinograd {
       Float32Array.from({ length: channels * rows.length }, (_, i) => rows[i % rows.length]!),
     );
   }
-}
-
-/** The bias of the term along time that each step takes once, where the six are groups of channels. */
-export function termBias(b: GraphBuilder, { name, bias }: Kernel): Value[] {
-  if (!bias) return [];
-  const length = TERMS * bias.length;
-  return [
-    b.weight(`${name}.winograd.bias`, ElementType.float32, [length], () => {
-      const values = new Float32Array(length);
-      values.set(bias, BIASED_TERM * bias.length);
-      return values;
-    }),
-  ];
-}
-
-/** The product of a small constant matrix, the only one of its size, and x. */
-export function matrixProduct(b: GraphBuilder, name: string, matrix: readonly (readonly number[])[], x: Value): Value {
-  const size = [matrix.length, matrix[0]!.length];
-  const constant = b.weight(`winograd[${size.join('x')}]`, ElementType.float32, size, () =>
-    Float32Array.from(matrix.flat()),
-  );
-  return b.node('MatMul', name, [constant, x], x.shape.with(-2, matrix.length));
-}
-
-/** Makes the terms along time of all tiles of all steps; what is outside the window is nothing. */
-export function stepsMatrix(tiles: number): number[][] {
-  return Array.from({ length: tiles }, (_, tile) =>
-    OF_STEPS.map((factors) => {
-      const row = new Array<number>(tiles * TILE).fill(0);
-      factors.forEach((factor, i) => {
-        const step = tile * TILE + i - 1;
-        if (step >= 0 && step < row.length) row[step] = factor;
-      });
-      return row;
-    }),
-  ).flat();
 }
 
 /** Makes a tile's four rows of each of its four steps, of the six terms along time of each of the six along the rows. */

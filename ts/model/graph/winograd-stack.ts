@@ -3,11 +3,8 @@ import { elementCount } from '../shape.js';
 import type { GraphBuilder, Value } from './builder.js';
 import type { Steps, TimeLayer } from './lowering-2d.js';
 import { cutSlices, sumOfSlices } from './lowering-winograd-time.js';
-import { matrixProduct, stepsMatrix, termBias } from './winograd-rows.js';
+import { matrixProduct, termBias, termsOf } from './winograd-terms.js';
 import { OF_KERNEL, OF_TERMS, TERMS, TILE } from './winograd-time.js';
-
-// What each of a tile's steps takes of the terms, as a matrix.
-const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
 
 /**
  * Convolutions of one stack [T, C, H, W] with Winograd's algorithm F(4, 3) along time; a stack of each goes out. The terms
@@ -18,12 +15,8 @@ const STEPS_MATRIX: readonly (readonly number[])[] = OF_TERMS;
  * @param layers what each makes along time.
  */
 export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: readonly TimeLayer[]): Steps {
-  const stack = b.blocked(x);
-  const [steps, channels, height, width] = stack.shape as [number, number, number, number];
-  const tiles = steps / TILE;
-  const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
-  const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
-  const terms = b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
+  const terms = termsOf(b, name, x);
+  const tiles = terms.shape[0]!;
   return layers.map((layer, phase) => {
     const [, out, ...size] = layer.form.shape as [number, number, number, number];
     const at = (what: string) => `${name}.phase${phase}.${what}`;
@@ -37,8 +30,8 @@ export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: r
     const attributes = { ...layer.form.attributes, group: TERMS };
     const products = b.node('Conv', at('products'), inputs, [tiles, TERMS * out, ...size], attributes);
     const all = b.reshape(at('all'), products, [tiles, TERMS, elementCount([out, ...size])]);
-    const ofTerms = matrixProduct(b, at('of-terms'), STEPS_MATRIX, all);
-    return b.reshape(at('stack'), ofTerms, [steps, out, ...size]);
+    const ofTerms = matrixProduct(b, at('of-terms'), OF_TERMS, all);
+    return b.reshape(at('stack'), ofTerms, [TILE * tiles, out, ...size]);
   });
 }
 

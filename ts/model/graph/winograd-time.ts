@@ -4,7 +4,7 @@ import type { TimeLayer } from './lowering-2d.js';
 export const TILE = 4;
 export const TERMS = 6;
 
-/** Channels of a block in the layout in which ONNX Runtime convolves (16 with AVX-512, fewer elsewhere). */
+/** The most channels that ONNX Runtime has side by side where it convolves: with AVX-512 or NEON, half as many elsewhere. */
 export const BLOCK = 16;
 
 /**
