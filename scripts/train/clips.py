@@ -145,15 +145,15 @@ class Footage:
 
 
 def scanned(clip: Clip, cache: Path) -> Footage | None:
-    """The clip as an earlier scan left it in `cache`, if one did."""
+    """The clip as an earlier scan left it in `cache`, if one did and all of it is still there."""
     try:
         facts_file, frames_file = places(clip, cache)
-    except ClipError:
+        fields = json.loads(facts_file.read_text())
+        facts = Facts(**{**fields, "motion": tuple(fields["motion"])})
+        whole = frames_file is None or frames_file.stat().st_size == array_bytes(facts)
+    except (ClipError, OSError, ValueError, TypeError, KeyError):
         return None
-    if not facts_file.is_file() or (frames_file and not frames_file.is_file()):
-        return None
-    facts = json.loads(facts_file.read_text())
-    return Footage(clip, Facts(**{**facts, "motion": tuple(facts["motion"])}), frames_file)
+    return Footage(clip, facts, frames_file) if whole else None
 
 
 def scan(clip: Clip, cache: Path) -> Footage:
@@ -213,6 +213,10 @@ def watch(frames: Iterable[np.ndarray], file: BinaryIO | None) -> Facts:
     if shape is None:
         raise ClipError("it has no frames")
     return Facts(count, shape[0], shape[1], tuple(motion))
+
+
+def array_bytes(facts: Facts) -> int:
+    return len(array_header(0, (0, 0, 0))) + facts.frames * facts.height * facts.width * 3
 
 
 def array_header(count: int, shape: tuple[int, ...]) -> bytes:

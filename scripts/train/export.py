@@ -38,14 +38,12 @@ def describe(config: Config) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the training code, with `+` where it was changed since; empty outside a repository."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The commit of the training code, with `+` where it was changed since; empty without a repository or git."""
+    words = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
+    try:
+        described = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
     return described.stdout.strip()
 
 

@@ -122,8 +122,11 @@ class Recipe:
 
     @staticmethod
     def from_json(text: str) -> Recipe:
-        value = json.loads(text)
-        return Recipe(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
+        try:
+            value = json.loads(text)
+            return Recipe(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"the checkpoint's recipe is not one of this train.py: {error}") from None
 
 
 # The options that decide the network: a run that goes on keeps them.

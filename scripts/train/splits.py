@@ -36,7 +36,9 @@ class Split:
             raise ClipError(f"expected a split file at {path}, as split.json is one: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             expected = '{"validation": {CLIP: null or [FIRST, STOP]}, "select": [CLIP]}'
-            raise ClipError(f"{path} is no split file: expected {expected}; found {error!r}") from None
+            # The text of a UnicodeDecodeError's arguments is the whole file.
+            found = "no text" if isinstance(error, UnicodeDecodeError) else repr(error)
+            raise ClipError(f"{path} is no split file: expected {expected}; found {found}") from None
         unknown = [name for name in select if name not in ranges]
         if unknown:
             raise ClipError(f"{path}: `select` names clips that `validation` does not: {', '.join(unknown)}")

@@ -192,6 +192,8 @@ def network(model: Flavr, device: torch.device, half: bool = False) -> Method:
         frames = torch.from_numpy(window).to(device).float().div(255).permute(3, 0, 1, 2)[None]
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
             out = model(pad_to_eight(frames).contiguous(memory_format=torch.channels_last_3d))[0]
+        if not out.isfinite().all():
+            raise ValueError("the model's answer is not finite: its weights are damaged, or its training went wrong")
         return np.stack([metrics.quantise(frame[:, :height, :width]) for frame in out])
 
     return method

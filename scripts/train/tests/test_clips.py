@@ -67,6 +67,16 @@ def test_second_scan_takes_what_the_first_one_left(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.*")} == made
 
 
+@pytest.mark.parametrize("suffix", [".json", ".npy"])
+def test_clip_whose_cache_is_damaged_is_scanned_again(tmp_path: Path, suffix: str) -> None:
+    write_video(tmp_path / "a.mkv", moving(5))
+    (clip,) = find_clips(tmp_path)
+    scan(clip, tmp_path)
+    (damaged,) = tmp_path.glob(f"*{suffix}")
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    assert np.array_equal(scan(clip, tmp_path).read(range(5), (0, 0, 48, 48)), moving(5))
+
+
 def test_unreadable_clips_are_skipped_and_listed(tmp_path: Path) -> None:
     write_video(tmp_path / "good.mkv", moving(5))
     (tmp_path / "broken.mp4").write_bytes(b"no video at all")

@@ -73,6 +73,13 @@ def test_split_file_may_only_select_what_it_holds_out(tmp_path: Path) -> None:
         Split.load(path)
 
 
+def test_split_file_that_is_no_text_is_named_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    path.write_bytes(b"\xff" * 1000)
+    with pytest.raises(ClipError, match=r"split.json is no split file: expected .*; found no text$"):
+        Split.load(path)
+
+
 def test_training_refuses_every_frame_of_a_validation_range(tmp_path: Path) -> None:
     write_images(tmp_path / "a", moving(8))
     (clip,) = find_clips(tmp_path)

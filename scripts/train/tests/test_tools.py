@@ -105,6 +105,11 @@ def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path:
     assert {name: metadata.get(name) for name in expected} == expected
 
 
+def test_export_without_git_names_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert export.commit() == ""
+
+
 @pytest.fixture
 def held_out(tmp_path: Path) -> validate.HeldOutClip:
     """13 frames, of which 2 to 11 are held out."""
@@ -136,6 +141,13 @@ def test_blend_is_weighted_by_instant_and_nearest_takes_the_earlier_on_a_tie() -
     window = np.stack([np.full((2, 2, 3), value, np.uint8) for value in (0, 100, 200, 0)])
     assert validate.blend(4)(window)[:, 0, 0, 0].tolist() == [125, 150, 175]
     assert validate.nearest(4)(window)[:, 0, 0, 0].tolist() == [100, 100, 200]
+
+
+def test_answer_that_is_not_finite_is_no_black_frame() -> None:
+    model = Flavr(Config.of_width(2)).eval()
+    torch.nn.init.constant_(model.outconv[1].bias, float("nan"))
+    with pytest.raises(ValueError, match="not finite"):
+        validate.network(model, torch.device("cpu"))(np.zeros((4, 16, 16, 3), np.uint8))
 
 
 def test_odd_sizes_are_padded_for_the_network_and_cropped_again() -> None:

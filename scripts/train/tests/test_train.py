@@ -263,8 +263,19 @@ def test_file_is_no_folder_for_a_run(tmp_path: Path, capsys: pytest.CaptureFixtu
         ({"progress": {"epoch": 3}}, "epoch"),
         ({"config": {**vars(Config())}}, "size mismatch"),
         ({"optimizer": {}}, "optimiser"),
+        ({"recipe": '{"epochs": 3}'}, "recipe is not one of this train.py"),
+        ({"recipe": '{"nf": "wide"}'}, "recipe is not one of this train.py"),
     ],
-    ids=["vast", "other fields", "no fields", "other counters", "other shapes", "no optimiser"],
+    ids=[
+        "vast",
+        "other fields",
+        "no fields",
+        "other counters",
+        "other shapes",
+        "no optimiser",
+        "another recipe",
+        "a recipe of words",
+    ],
 )
 def test_checkpoint_that_was_tampered_with_is_told_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], words: str
