@@ -39,4 +39,8 @@ test('numbers are read as written, not as the nearest double', () => {
   }
 });
 
+test('a fraction without end is refused by the name of what it was given for', () => {
+  assert.throws(() => parseRational('60/0', '--fps'), /--fps must be.*got "60\/0"/);
+});
+
 test.run();

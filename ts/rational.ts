@@ -54,7 +54,7 @@ export const toNumber = (a: Rational): number => Number(a.num) / Number(a.den);
  */
 export function parseRational(text: string | number, what: string): Rational {
   const match = /^([+-]?\d+)(?:\.(\d+))?(?:\/(\d+))?$/.exec(String(text).trim());
-  if (!match || (match[2] && match[3])) {
+  if (!match || (match[2] && match[3]) || /^0+$/.test(match[3] ?? '')) {
     throw new FlavrError('BAD_ARGUMENT', `${what} must be a number such as 60, 59.94 or 60000/1001; got "${text}".`);
   }
   const [, whole, decimals = '', den] = match;

@@ -136,6 +136,20 @@ test('an output that exists is kept, unless --overwrite', async () => {
   assert.is(readFileSync(path, 'utf8'), 'precious');
 });
 
+test('a folder that holds anything else is never replaced by images, and what it holds is named', async () => {
+  mkdirSync(join(folder, 'mine'));
+  const path = file('mine/notes.txt', 'precious');
+  for (const more of [[], ['--overwrite']]) {
+    await refuses(['interpolate', SAMPLE, '-o', 'mine', ...more], 'OUTPUT_EXISTS', /mine holds "notes\.txt".*never/);
+  }
+  assert.is(readFileSync(path, 'utf8'), 'precious');
+});
+
+test('an empty word in place of a file', async () => {
+  await refuses(['interpolate', SAMPLE, '-o', ''], 'BAD_ARGUMENT', /empty/, 2);
+  await refuses(['interpolate', '', '-o', 'out.mp4'], 'BAD_ARGUMENT', /empty/, 2);
+});
+
 test('the output is the input, by whatever name', async () => {
   const path = file('clip.mp4', sample());
   symlinkSync(path, join(folder, 'symbolic.mp4'));

@@ -66,6 +66,22 @@ test('wrong usage ends with 2 and names the help', async () => {
   }
 });
 
+test('words that begin with a dash are explained in a sentence', async () => {
+  for (const [words, sentence] of [
+    [
+      ['echo', 'a', '-w', '-1'],
+      "Option '-w' needs a value, and a word with a dash follows; if that is the value, write ",
+    ],
+    [['echo', '-clip.mp4'], "Unknown option '-c'. Write a file whose name begins with a dash as ./-NAME. See: "],
+    [['echo', '--clip.mp4'], "Unknown option '--clip.mp4'. See: "],
+  ] as const) {
+    const { code, error } = await run([...words]);
+    assert.is(code, 2);
+    assert.ok(error.startsWith(`flavr: BAD_ARGUMENT: ${sentence}`), error);
+    assert.is(error.trimEnd().split('\n').length, 1);
+  }
+});
+
 test('options that a command needs are in its usage line, and asked for all at once', async () => {
   const command = defineCommand({
     ...echo,

@@ -85,7 +85,7 @@ export function parseCommandLine<O extends OptionSpecs>(
   try {
     parsed = parseArgs({ args: [...words], options: config, allowPositionals: true, strict: true });
   } catch (cause) {
-    throw new FlavrError('BAD_ARGUMENT', `${firstSentence(cause)} See: flavr ${command.name} --help`, { cause });
+    throw new FlavrError('BAD_ARGUMENT', `${usageProblem(cause)} See: flavr ${command.name} --help`, { cause });
   }
   const { json, help, ...options } = parsed.values;
   if (!help) {
@@ -105,9 +105,14 @@ export function parseCommandLine<O extends OptionSpecs>(
 }
 
 // parseArgs appends advice on escaping that is longer than its message.
-function firstSentence(error: unknown): string {
-  const message = (error as Error).message.split('. ')[0]!;
-  return message.endsWith('.') ? message : `${message}.`;
+function usageProblem(error: unknown): string {
+  const text = (error as Error).message;
+  const [, option, spelling] = /^(Option '.+?') argument is ambiguous[\s\S]* use (.+?)\.?$/.exec(text) ?? [];
+  if (option)
+    return `${option} needs a value, and a word with a dash follows; if that is the value, write ${spelling}.`;
+  const message = text.split('. ')[0]!.replace(/\.$/, '');
+  const advice = /^Unknown option '-[^-]/.test(text) ? ' Write a file whose name begins with a dash as ./-NAME.' : '';
+  return `${message}.${advice}`;
 }
 
 function checkPositionals(command: Pick<Command, 'name' | 'positionals' | 'options'>, words: readonly string[]): void {

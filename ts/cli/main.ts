@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { unwritable } from '../video/output-file.js';
 import { COMMANDS } from './commands.js';
 import { runCommandLine } from './run.js';
 
@@ -14,9 +15,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     setTimeout(() => process.exit(130), CLEANUP_MS).unref();
   });
 }
-// `flavr … | head` closes the pipe early; that is no failure of ours.
+// `flavr … 2>&1 | head` closes the pipe early; that is no failure of ours, and the work goes on.
+process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE' || process.exitCode === 1) return;
+  const { code, message } = unwritable('stdout', error);
+  process.stderr.write(`flavr: ${code}: ${message}\n`);
+  process.exitCode = 1;
 });
 
 // Otherwise the AV1 encoder tells on stderr what it is; errors are told all the same.
@@ -27,4 +32,6 @@ const streams = {
   error: (text: string) => void process.stderr.write(text),
   columns: process.stdout.columns,
 };
-process.exitCode = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);
+const code = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);
+// What could not be told is a failure, whatever else was done.
+process.exitCode ||= code;

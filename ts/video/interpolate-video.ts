@@ -99,6 +99,7 @@ class Job {
     for (const path of [this.#input, this.#output]) {
       if (typeof path !== 'string')
         throw new FlavrError('BAD_ARGUMENT', `input and output are paths; got ${typeof path}.`);
+      if (path === '') throw new FlavrError('BAD_ARGUMENT', 'input and output are paths; one of them is empty.');
     }
     throwIfAborted(options.signal);
     if (await sameFile(this.#input, this.#output)) {

@@ -24,6 +24,7 @@ export function forgetUnfinished(path: string): void {
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'its folder does not exist',
   ENOTDIR: 'a part of its path is not a folder',
+  EISDIR: 'a folder has that name',
   EACCES: 'its folder may not be written to',
   EPERM: 'its folder may not be written to',
   EROFS: 'its file system is read-only',

@@ -1,6 +1,13 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { FlavrError } from '../errors.js';
 import { forgetUnfinished, outputExists, rememberUnfinished, temporaryName, unwritable } from './output-file.js';
+
+const holdsOther = (path: string, name: string): FlavrError =>
+  new FlavrError(
+    'OUTPUT_EXISTS',
+    `${path} holds "${name}", which is none of the files that are written there, so that it is never replaced. Choose another name.`,
+  );
 
 /** A folder of images that has its final name only when it is complete. */
 export class OutputFolder {
@@ -27,7 +34,9 @@ export class OutputFolder {
       if (error.code === 'ENOTDIR') throw outputExists(path);
       throw unwritable(path, error);
     });
-    if (present.length > 0 && !(overwrite && present.every(isOurs))) throw outputExists(path);
+    const stranger = present.find((name) => !isOurs(name));
+    if (stranger !== undefined) throw holdsOther(path, stranger);
+    if (present.length > 0 && !overwrite) throw outputExists(path);
     const folder = new OutputFolder(path, present.length > 0);
     rememberUnfinished(folder.temporary);
     try {
