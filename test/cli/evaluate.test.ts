@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Report } from '../../ts/evaluate/report.js';
@@ -89,6 +90,11 @@ for (const [what, words, message] of [
     /A calibration is for precision int8/,
   ],
   ['int8 without a calibration', ['--dataset', 'video', '--data', SAMPLE, '--compare', '@int8'], /calibration/],
+  [
+    'a place that there is not',
+    ['--dataset', 'video', '--data', SAMPLE, '--compare', '@cuda'],
+    /@cuda: after @ comes a backend/,
+  ],
   ['a model given twice', ['--dataset', 'video', '--data', SAMPLE, '--compare', 'mini-2x'], /would be called mini-2x/],
 ] as const) {
   test(`wrong usage: ${what}`, async () => {
@@ -97,6 +103,20 @@ for (const [what, words, message] of [
     assert.match(stderr, message);
   });
 }
+
+test('where the protocol has its own k, the model is the bundled one with the fewest passes for it', async () => {
+  const clip = join(folder, 'gopro', 'test', 'GOPR0384');
+  mkdirSync(clip, { recursive: true });
+  const png = await sharp({ create: { width: 32, height: 24, channels: 3, background: '#456' } })
+    .png()
+    .toBuffer();
+  for (let n = 1; n <= 25; n++) writeFileSync(join(clip, `${String(n).padStart(6, '0')}.png`), png);
+  const words = ['evaluate', '--dataset', 'gopro', '--data', 'gopro', '--backend', 'cpu', '--baselines', 'none'];
+  const { code, stdout, stderr } = await flavr([...words, '--json'], { cwd: folder });
+  assert.is(code, 0, stderr);
+  const [set] = (JSON.parse(stdout) as Report).sets;
+  assert.equal([set!.factor, set!.methods[0]!.method, set!.methods[0]!.output], [8, 'mini-8x', 'unrounded']);
+});
 
 test('Ctrl-C in the middle ends it with 130, without a page, and the journal keeps what was measured', async () => {
   const words = ['evaluate', '--dataset', 'video', '--data', SAMPLE, '--backend', 'cpu', '--html', 'r.html'];

@@ -70,6 +70,12 @@ test('means are over the frames of a sample first, then over samples; infinite f
   assert.equal(total.psnrByIndex, [35, 34]);
 });
 
+test('a set without samples says what one takes', async () => {
+  const failure = await evaluate(setOf([]), [nearest]).catch((e) => e);
+  assert.is(failure.code, 'DATASET_INVALID');
+  assert.match(failure.message, /with k = 2, one takes at least 3 frames/);
+});
+
 test('a bad sample is reported and the others are measured', async () => {
   const samples = [sample('bad', [0, 13, 0, 0], [0]), sample('good', [0, 10, 10, 0], [10])];
   const [score] = await evaluate(setOf(samples), [blend]);
@@ -142,7 +148,18 @@ test('paired differences see through samples of unequal difficulty', () => {
   const { samples, psnr } = compareScores(a, b);
   assert.is(samples, 40);
   assert.ok(psnr.low > 0.5 && psnr.low < psnr.mean && psnr.mean < psnr.high && psnr.high < 0.52);
-  assert.equal(bootstrap([[1], [2], [3]]), bootstrap([[1], [2], [3]]));
+  const values = [[1], [2], [3], [5], [8], [13]];
+  assert.equal(bootstrap(values), bootstrap(values));
+});
+
+test('of fewer than six sequences, or samples of one, there is no interval', () => {
+  const spread = (count: number) => Array.from({ length: count }, (_, i) => i);
+  for (const groups of [spread(5).map((i) => [i, i]), [spread(5)]]) {
+    const { mean, low, high } = bootstrap(groups);
+    assert.equal([mean, low, high], [2, Number.NaN, Number.NaN]);
+  }
+  for (const groups of [spread(6).map((i) => [i]), [spread(6)]])
+    assert.ok(bootstrap(groups).low < bootstrap(groups).high);
 });
 
 test('many samples of few sequences tell less than as many of many sequences', () => {

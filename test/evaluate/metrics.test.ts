@@ -88,6 +88,11 @@ test('interpolation error is the mean absolute difference in grey levels', () =>
   assert.is(interpolationError(grey(100), grey(103)), 3);
 });
 
+test('a variant that there is not is refused', () => {
+  assert.throws(() => psnr(grey(0), grey(1), 'best' as never), /no variant "best" of PSNR/);
+  assert.throws(() => ssim(grey(0), grey(1), 'best' as never), /no variant "best" of SSIM/);
+});
+
 test('pictures of two sizes are not compared', () => {
   const other = { data: new Uint8Array(8 * 4 * 3), width: 8, height: 4 };
   assert.throws(() => psnr(grey(0), other), /8x8 and 8x4/);

@@ -196,6 +196,26 @@ test('a file that is no journal is not written to, and a damaged line is named',
   assert.match(damaged.message, /Line 3/);
 });
 
+test('an evaluation of nothing, by nothing or of two by one name is refused', async () => {
+  for (const [options, sentence] of [
+    [{ methods: [] }, /at least one/],
+    [{ methods: [blend, nearest, blend] }, /called blend/],
+    [{ methods: [blend], limit: 0 }, /limit must be a whole number from 1; got 0/],
+    [{ methods: [{ ...blend, inputs: 3 }] }, /even number from 2; got 3/],
+  ] as const) {
+    const { code, message } = await evaluateMethods({ ...VIDEO, ...options }).catch((e) => e);
+    assert.is(code, 'BAD_ARGUMENT');
+    assert.match(message, sentence);
+  }
+});
+
+test('the page says what was measured, and with which weights', async () => {
+  const report = await evaluateMethods({ ...VIDEO, methods: [counted('m')], limit: 1 });
+  const page = reportHtml(report);
+  assert.ok(page.includes(`Data: ${report.sets[0]!.data}.`));
+  assert.ok(page.includes('<td>counted m</td>'));
+});
+
 test('the page shows the worst samples, and needs nothing from elsewhere', async () => {
   const options = { ...VIDEO, methods: [blend, nearest], limit: 4 };
   const report = await evaluateMethods(options);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
-import { DATA_SETS, METRICS_NAMES } from '../evaluate/data-set.js';
+import { DATA_SETS, defaultFactor, METRICS_NAMES } from '../evaluate/data-set.js';
 import { blend, type Method, nearest } from '../evaluate/methods.js';
 import { minterpolate } from '../evaluate/minterpolate.js';
 import { modelMethod } from '../evaluate/model-method.js';
@@ -76,7 +76,7 @@ async function run(context: Context): Promise<Report> {
   const dataset = options.dataset;
   const data = options.data;
   const asked = {
-    factor: integerOption('--k', options.k, 2, 64),
+    factor: integerOption('-k', options.k, 2, 64),
     limit: integerOption('--limit', options.limit, 1, 10_000_000),
     metrics: choiceOption('--metrics', options.metrics, METRICS_NAMES),
   };
@@ -93,7 +93,7 @@ async function run(context: Context): Promise<Report> {
     };
     const csv = await create(options.csv);
     const html = await create(options.html);
-    await openMethods(context, asked.factor, methods);
+    await openMethods(context, asked.factor ?? defaultFactor(dataset), methods);
     const job: EvaluateMethodsOptions = {
       ...asked,
       dataset,
@@ -105,9 +105,10 @@ async function run(context: Context): Promise<Report> {
     };
     const report = await evaluateMethods(job);
     line.clear();
+    // First where nothing can fail: the figures may have taken days.
+    for (const text of reportLines(report)) context.print(text);
     if (csv) await write(csv, reportCsv(report));
     if (html) await write(html, reportHtml(report, await worstSamples(report, job, WORST)));
-    for (const text of reportLines(report)) context.print(text);
     return report;
   } catch (error) {
     if (signal.aborted && options.resume) {
@@ -121,10 +122,11 @@ async function run(context: Context): Promise<Report> {
 }
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
-async function openMethods({ options, note }: Context, k: number | undefined, methods: Method[]): Promise<void> {
+async function openMethods({ options, note }: Context, k: number, methods: Method[]): Promise<void> {
   const { model = defaultModel(k), calibration, ...common } = readRunOptions(options);
   const baselines = baselineOption(options.baselines);
   const { compare = [] } = options;
+  for (const word of compare) checkPlace(word);
   const named = nameModels([
     model,
     ...compare.map((word) => (word.startsWith('@') ? splitModel(model).path + word : word)),
@@ -161,6 +163,15 @@ function splitModel(word: string): Omit<NamedModel, 'name'> {
   if (!backend && !precision) return { path: word, backend, precision };
   const rest = splitModel(word.slice(0, at));
   return { path: rest.path, backend: rest.backend ?? backend, precision: rest.precision ?? precision };
+}
+
+/** A word that names no model must say where the same one is to run. */
+function checkPlace(word: string): void {
+  if (!word.startsWith('@') || !splitModel(`M${word}`).path.includes('@')) return;
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `--compare ${word}: after @ comes a backend (${BACKENDS.join(', ')}) or a precision (${PRECISIONS.join(', ')}).`,
+  );
 }
 
 /** A model is called by its file's name, backend and precision, or by the whole word where that would not be unique. */

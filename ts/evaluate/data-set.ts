@@ -53,6 +53,9 @@ export interface DataSetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** With everything that has a default. */
+export type OpenedOptions = DataSetOptions & { readonly factor: number };
+
 /** The name under which any video or folder of frames is a data set. */
 export const VIDEO_SET = 'video';
 
@@ -75,30 +78,45 @@ export function dataSetNames(name: string): readonly string[] {
   throw new FlavrError('BAD_ARGUMENT', `There is no data set "${name}"; the names are ${DATA_SETS.join(', ')}.`);
 }
 
+/** The k that a data set, or a group of them, is measured with where none is asked for. @throws as `dataSetNames`. */
+export const defaultFactor = (name: string): number => PROTOCOLS.get(dataSetNames(name)[0]!)?.factors[0] ?? 2;
+
 /**
  * Opens a data set.
  * @param name `video`, or a published protocol's.
  * @param path the folder in its published layout; for `video` any video file or folder of images.
  * @throws FlavrError `DATASET_INVALID` saying what was expected and what was found; `BAD_ARGUMENT` for a name or factor that
- * the protocol does not have; for a video also what reading videos throws.
+ * the protocol does not have, windows of no even number of frames, or a limit below 1; for a video also what reading videos
+ * throws.
  */
 export async function openDataSet(name: string, path: string, options: DataSetOptions): Promise<DataSet> {
-  if (name === VIDEO_SET) return withMetrics(await openVideoSet(path, options), options.metrics);
+  const { inputs, limit } = options;
+  if (!Number.isInteger(inputs) || inputs < 2 || inputs % 2 !== 0) {
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `inputs, the frames of a window, must be an even number from 2; got ${inputs}.`,
+    );
+  }
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
+    throw new FlavrError('BAD_ARGUMENT', `limit must be a whole number from 1; got ${limit}.`);
+  }
   const names = dataSetNames(name);
+  const known = { ...options, factor: options.factor ?? defaultFactor(name) };
+  if (name === VIDEO_SET) return withMetrics(await openVideoSet(path, known), options.metrics);
   if (names.length > 1) {
     throw new FlavrError('BAD_ARGUMENT', `${name} stands for several data sets; open one of ${names.join(', ')}.`);
   }
   const protocol = PROTOCOLS.get(name)!;
-  return withMetrics(await openPublishedSet(protocol, path, options), options.metrics);
+  return withMetrics(await openPublishedSet(protocol, path, known), options.metrics);
 }
 
 function withMetrics(set: DataSet, metrics: Metrics | undefined): DataSet {
   return metrics ? { ...set, measurement: { ...set.measurement, ...METRICS[metrics] } } : set;
 }
 
-async function openPublishedSet(protocol: Protocol, folder: string, options: DataSetOptions): Promise<DataSet> {
+async function openPublishedSet(protocol: Protocol, folder: string, options: OpenedOptions): Promise<DataSet> {
   const { samples: _list, layout: _layout, factors, ...measurement } = protocol;
-  const { factor = factors[0]!, limit } = options;
+  const { factor, limit } = options;
   // Which windows a four-frame protocol has does not depend on whether a method looks at all of them.
   const inputs = protocol.twoFrame ? options.inputs : Math.max(4, options.inputs);
   if (!factors.includes(factor)) {

@@ -94,7 +94,9 @@ export async function evaluate(
   }
   if (scores.every((list) => list.length === 0)) {
     const first = failed.flat()[0];
-    const why = first ? `The first: ${first.id}: ${first.message}` : 'There is none: no gap has a true frame.';
+    const why = first
+      ? `The first: ${first.id}: ${first.message}`
+      : `There is none: with k = ${set.factor}, one takes at least ${set.factor + 1} frames in a row without a cut.`;
     throw new FlavrError('DATASET_INVALID', `No sample could be measured. ${why}`);
   }
   return methods.map((method, m) => summarize(method.name, scores[m]!, failed[m]!));

@@ -1,5 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { FlavrError } from '../errors.js';
+import { unwritable } from '../video/output-file.js';
 import { type SampleScore, scoreKey } from './evaluate.js';
 import type { Method } from './methods.js';
 
@@ -23,7 +24,7 @@ export class Journal {
     try {
       this.#file = openSync(path, 'a+');
     } catch (cause) {
-      throw new FlavrError('BAD_ARGUMENT', `${path} cannot be written (${(cause as Error).message}).`, { cause });
+      throw unwritable(path, cause, 'BAD_ARGUMENT');
     }
     try {
       this.#read();

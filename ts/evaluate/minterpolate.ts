@@ -43,7 +43,7 @@ async function run(av: Av, window: readonly BytePicture[], factor: number): Prom
       { name: 'format', args: 'pix_fmts=rgb24' },
       { name: 'buffersink' },
     ],
-    'minterpolate cannot run',
+    `minterpolate cannot run on frames of ${width}x${height}`,
   );
   const made = new Map<number, BytePicture>();
   const collect = async (frame: Frame) => {

@@ -44,6 +44,10 @@ export function exactLuma(rgb: Uint8Array): Float64Array {
 /** The same as 8 bits hold it. */
 export const roundedLuma = (rgb: Uint8Array): Float64Array => exactLuma(rgb).map(Math.round);
 
+/** A caller without types may name any variant. */
+export const unknownVariant = (figure: string, variant: never): FlavrError =>
+  new FlavrError('BAD_ARGUMENT', `There is no variant "${variant}" of ${figure}.`);
+
 /** @throws FlavrError `BAD_ARGUMENT` unless both pictures have one size and as many values as it says. */
 export function checkPair(a: Picture, b: Picture): void {
   for (const { data, width, height } of [a, b]) {

@@ -1,4 +1,4 @@
-import { checkPair, type Picture, rounded, roundedLuma, toBytes } from './picture.js';
+import { checkPair, type Picture, rounded, roundedLuma, toBytes, unknownVariant } from './picture.js';
 
 /**
  * How PSNR is taken; papers differ, so a number without its variant says little.
@@ -12,12 +12,13 @@ export type PsnrVariant = 'flavr' | 'rounded' | 'rounded80' | 'y';
 
 /**
  * Peak signal-to-noise ratio of two pictures of one size, in dB.
- * @throws FlavrError `BAD_ARGUMENT` if the sizes differ.
+ * @throws FlavrError `BAD_ARGUMENT` if the sizes differ, or for an unknown variant.
  */
 export function psnr(a: Picture, b: Picture, variant: PsnrVariant = 'flavr'): number {
   checkPair(a, b);
   if (variant === 'flavr') return -10 * Math.log10(meanSquare(a, b) + 1e-8);
   if (variant === 'rounded80') return psnr(rounded(a), rounded(b), 'flavr');
+  if (variant !== 'rounded' && variant !== 'y') throw unknownVariant('PSNR', variant);
   const [x, y] = variant === 'y' ? [roundedLuma(toBytes(a)), roundedLuma(toBytes(b))] : [toBytes(a), toBytes(b)];
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (x[i]! - y[i]!) ** 2;

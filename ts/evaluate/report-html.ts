@@ -35,8 +35,12 @@ function setSection(set: SetReport, worst: readonly WorstSample[]): string[] {
   const tables = [methodTable(set), comparisonTable(set), instantTable(set), publishedTable(set)];
   return [
     heading(2, set.measurement.title),
-    ...describeSet(set).map(paragraph),
+    ...[`Data: ${set.data}.`, ...describeSet(set)].map(paragraph),
     ...tables.filter((table): table is Table => table !== undefined).map(htmlTable),
+    htmlTable([
+      ['method', 'what decides its figures'],
+      ...set.methods.map(({ method, identity }) => [method, identity]),
+    ]),
     ...failureTable(set.methods),
     ...(set.factor > 2 ? [byInstant(set)] : []),
     bySequence(set),

@@ -88,17 +88,19 @@ export function comparisonTable({ comparisons }: SetReport): Table | undefined {
       String(samples),
       String(sequences),
       signed(psnr.mean, 3),
-      interval(psnr, 3),
+      interval(psnr, 3, sequences),
       signed(ssim.mean, 5),
-      interval(ssim, 5),
+      interval(ssim, 5, sequences),
     ]),
   ];
 }
 
 const signed = (value: number, digits: number): string =>
   Number.isFinite(value) ? `${value < 0 ? '' : '+'}${value.toFixed(digits)}` : 'none';
-const interval = ({ low, high }: Difference, digits: number): string =>
-  Number.isFinite(low) ? `${signed(low, digits)} to ${signed(high, digits)}` : 'too few samples';
+function interval({ low, high }: Difference, digits: number, sequences: number): string {
+  if (Number.isFinite(low)) return `${signed(low, digits)} to ${signed(high, digits)}`;
+  return sequences > 1 ? 'too few sequences' : 'too few samples';
+}
 
 export function publishedTable({ measurement, published }: SetReport): Table | undefined {
   if (published.length === 0) return undefined;

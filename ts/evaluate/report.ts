@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { throwIfAborted } from '../errors.js';
+import { FlavrError, throwIfAborted } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { type Comparison, compareScores } from './compare.js';
 import { type DataSet, type DataSetOptions, dataSetNames, type Metrics, openDataSet } from './data-set.js';
@@ -89,6 +89,7 @@ export interface EvaluationProgress {
  */
 export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<Report> {
   const names = dataSetNames(options.dataset);
+  checkMethods(options.methods);
   const journal = options.journal === undefined ? undefined : new Journal(options.journal);
   try {
     const sets: SetReport[] = [];
@@ -100,6 +101,13 @@ export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<
   } finally {
     journal?.close();
   }
+}
+
+function checkMethods(methods: readonly Method[]): void {
+  const names = Array.isArray(methods) ? methods.map(({ name }) => name) : [];
+  if (names.length === 0) throw new FlavrError('BAD_ARGUMENT', 'methods must be a list of at least one; got none.');
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new FlavrError('BAD_ARGUMENT', `Two of the methods are called ${twice}.`);
 }
 
 /** The set of that name as the options say. */

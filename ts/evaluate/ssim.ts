@@ -1,4 +1,13 @@
-import { checkPair, exactLuma, type Picture, planes, rounded, roundedLuma, toBytes } from './picture.js';
+import {
+  checkPair,
+  exactLuma,
+  type Picture,
+  planes,
+  rounded,
+  roundedLuma,
+  toBytes,
+  unknownVariant,
+} from './picture.js';
 
 /**
  * How SSIM is taken; papers differ, so a number without its variant says little.
@@ -30,7 +39,7 @@ interface Volume {
 /**
  * Structural similarity of two pictures of one size; 1 for equal ones.
  * Source: Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), K1 = 0.01, K2 = 0.03.
- * @throws FlavrError `BAD_ARGUMENT` if the sizes differ.
+ * @throws FlavrError `BAD_ARGUMENT` if the sizes differ, or for an unknown variant.
  */
 export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'): number {
   checkPair(a, b);
@@ -47,6 +56,8 @@ export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'):
       return uniformSsim(a, b);
     case 'uniform7-luma':
       return uniformLumaSsim(a, b);
+    default:
+      throw unknownVariant('SSIM', variant);
   }
 }
 

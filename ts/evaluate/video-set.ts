@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { FlavrError } from '../errors.js';
 import { CutDetector } from '../video/cuts.js';
 import { openSource } from '../video/source.js';
-import type { DataSet, DataSetOptions, LazySample } from './data-set.js';
+import type { DataSet, LazySample, OpenedOptions } from './data-set.js';
 import type { BytePicture } from './prepare.js';
 import type { Measurement } from './protocol.js';
 
@@ -16,8 +16,8 @@ const VIDEO: Measurement = {
 };
 
 /** Any video, or folder of images, of which every k-th frame is kept and the others are to be found again. */
-export async function openVideoSet(path: string, options: DataSetOptions): Promise<DataSet> {
-  const { inputs, factor = 2, limit = Number.POSITIVE_INFINITY, signal } = options;
+export async function openVideoSet(path: string, options: OpenedOptions): Promise<DataSet> {
+  const { inputs, factor, limit = Number.POSITIVE_INFINITY, signal } = options;
   if (!Number.isInteger(factor) || factor < 2) {
     throw new FlavrError('BAD_ARGUMENT', `To decimate a video, k must be a whole number from 2; got ${factor}.`);
   }
