@@ -72,6 +72,25 @@ test('points are measured; document, page and plots hold them, and a second run 
   }
 });
 
+test('where nothing can be held against the earlier report, --fail-on-slowdown says so', async () => {
+  const words = ['--vary', 'size=32x32', '--json'];
+  const { stdout } = await run(...words);
+  const { environment, ...report } = JSON.parse(scaled(stdout, 0.01)) as BenchReport;
+  writeFileSync(join(folder, 'other.json'), JSON.stringify({ ...report, environment: { ...environment, cores: 999 } }));
+  const { code, stderr } = await run(...words, '--against', 'other.json', '--fail-on-slowdown');
+  assert.is(code, 0, stderr);
+  assert.match(stderr, /--fail-on-slowdown found nothing/);
+});
+
+test('what is no report of an evaluation is refused in a sentence', async () => {
+  for (const text of ['{}', '[1', 'null', '{"sets":[{}]}']) {
+    writeFileSync(join(folder, 'no-report.json'), text);
+    const { code, stderr } = await run('--quality', 'no-report.json');
+    assert.is(code, 2, stderr);
+    assert.match(stderr, /^flavr: BAD_ARGUMENT: --quality no-report\.json is no report of flavr evaluate --json\.$/m);
+  }
+});
+
 /** A report with all its windows' times multiplied. */
 function scaled(text: string, factor: number): string {
   const report = JSON.parse(text);

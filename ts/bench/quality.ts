@@ -141,7 +141,8 @@ async function readEvaluation(path: string): Promise<SetReport> {
     const named = words.every((word) => typeof word === 'string');
     if (named && Number.isInteger(factor) && Number.isInteger(samples)) return sets[0]!;
   } catch (error) {
-    throw asFlavrError(error, 'BAD_ARGUMENT', `--quality ${path} is no report of flavr evaluate --json`);
+    if ((error as NodeJS.ErrnoException).code)
+      throw asFlavrError(error, 'BAD_ARGUMENT', `--quality ${path} cannot be read`);
   }
   throw new FlavrError('BAD_ARGUMENT', `--quality ${path} is no report of flavr evaluate --json.`);
 }

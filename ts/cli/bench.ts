@@ -117,9 +117,14 @@ async function run(context: Context): Promise<BenchReport & { comparison?: unkno
     show(sections(measured, comparison));
     if (measured.sweeps.length > 0) print(`\n${peakNote(measured)}`);
     await files.write(measured, comparison);
-    if (options['fail-on-slowdown'] && comparison?.changes.some(({ verdict }) => verdict === 'slower')) {
-      note('flavr: slower than the earlier report, beyond noise.');
-      context.failCheck();
+    if (options['fail-on-slowdown'] && comparison) {
+      const { changes } = comparison;
+      if (changes.some(({ verdict }) => verdict === 'slower')) {
+        note('flavr: slower than the earlier report, beyond noise.');
+        context.failCheck();
+      } else if (changes.every(({ verdict }) => verdict === 'not comparable')) {
+        note('flavr: warning: --fail-on-slowdown found nothing that can be held against the earlier report.');
+      }
     }
     return comparison ? { ...measured, comparison } : measured;
   } finally {
