@@ -42,7 +42,9 @@ export class GraphRunner {
       this.#process.send({ op: 'upload', bytes: frame.length, slot }, frame);
       return slot;
     });
-    const { header, payload } = await this.#process.ask('outputs', { op: 'run', bytes: 0, graph: GRAPH, slots });
+    const ran = this.#process.ask('outputs', { op: 'run', bytes: 0, graph: GRAPH, slots });
+    this.#process.send({ op: 'free', bytes: 0, slots });
+    const { header, payload } = await ran;
     return Object.fromEntries(
       header.outputs.map(({ name, dims }, i) => [name, { data: new Float32Array(payload[i]!.buffer), dims }]),
     );

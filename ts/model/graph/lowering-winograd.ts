@@ -2,7 +2,7 @@ import { ElementType } from '../onnx/proto.js';
 import { Activation } from './activation.js';
 import type { GraphBuilder, Value } from './builder.js';
 import { gateFactors, headByFours, perChannel } from './layers.js';
-import { Lowering2d, type Steps } from './lowering-2d.js';
+import { Lowering2d, type Steps, type TimeLayer } from './lowering-2d.js';
 import { LoweringWinogradTime } from './lowering-winograd-time.js';
 import type { Lowering, Stride } from './network.js';
 import type { Affine, Kernel } from './weights.js';
@@ -49,15 +49,13 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     const [out, channels, time, rows] = kernel.shape as [number, number, number, number];
     const least = this.#inBlocks ? LEAST_CHANNELS.inBlocks : LEAST_CHANNELS.inOrder;
     const alongRows = Math.min(channels, out) >= least && rows === 3 && stride.space === 1;
-    if (x.shape[0] === 1 && (alongRows || this.#inBlocks)) {
-      const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
-      if (fitsTiles(layer, x.length)) {
-        return this.#ofStack(
-          alongRows
-            ? [this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]
-            : convolveStack(this.#b, name, x.stack, [layer]),
-        );
-      }
+    const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
+    if ((alongRows || this.#inBlocks) && fitsStack(x, layer)) {
+      return this.#ofStack(
+        alongRows
+          ? [this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]
+          : convolveStack(this.#b, name, x.stack, [layer]),
+      );
     }
     if (x.stacked && time === 1 && stride.time === 1) {
       return this.#ofStack(this.#stack.conv(`${name}.stack`, [x.stack], kernel, stride));
@@ -66,17 +64,14 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   }
 
   deconv(name: string, x: Activation, kernel: Kernel, timeStride: number): Activation {
-    if (x.shape[0] === 1 && kernel.shape[1]! >= LEAST_OF_PHASE) {
-      const layers = this.#steps.phaseLayers(x.shape, x.length, kernel, timeStride);
-      if (layers.every((layer) => fitsTiles(layer, x.length)))
-        return Activation.ofPhases(this.#b, convolveStack(this.#b, name, x.stack, layers));
+    const apart = this.#steps.phaseLayers(x.shape, x.length, kernel, timeStride);
+    if (kernel.shape[1]! >= LEAST_OF_PHASE && apart.every((layer) => fitsStack(x, layer))) {
+      return Activation.ofPhases(this.#b, convolveStack(this.#b, name, x.stack, apart));
     }
-    if (x.shape[0] === 1 && this.#inBlocks) {
-      const layer = this.#steps.joinedPhases(x.shape, x.length, kernel, timeStride);
-      if (fitsTiles(layer, x.length)) {
-        const [phases] = convolveStack(this.#b, `${name}.phases`, x.stack, [layer]) as [Value];
-        return this.#ofStack([this.#steps.spread(name, 0, phases)]);
-      }
+    const joined = this.#steps.joinedPhases(x.shape, x.length, kernel, timeStride);
+    if (this.#inBlocks && fitsStack(x, joined)) {
+      const [phases] = convolveStack(this.#b, `${name}.phases`, x.stack, [joined]) as [Value];
+      return this.#ofStack([this.#steps.spread(name, 0, phases)]);
     }
     return this.#ofSteps(this.#steps.deconv(name, x.steps, kernel, timeStride));
   }
@@ -155,3 +150,6 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     return x.of(x.stacked ? operation(this.#stack, `${name}.stack`, x.parts) : operation(this.#steps, name, x.steps));
   }
 }
+
+/** Whether a layer can be made of the stack of one window's steps. */
+const fitsStack = (x: Activation, layer: TimeLayer): boolean => x.shape[0] === 1 && fitsTiles(layer, x.length);
