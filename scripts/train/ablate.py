@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import command
 import files
 import state
-import train
+import training
 import validate
 from curves import Curves
 from model import channels_last
@@ -94,7 +94,7 @@ def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[valida
         if found.pop("budget") != budget:
             raise command.Failure(f"{folder} was run with another budget; name another --folder")
         return Result(**found)
-    if code := train.main(arguments(row, seed, options, folder)):
+    if code := training.main(arguments(row, seed, options, folder)):
         raise SystemExit(code)
     result = measure(folder, clips, options.gaps)
     files.write_json(done, {**vars(result), "budget": budget})

@@ -16,7 +16,7 @@ import card
 import export
 import grow
 import properties
-import train
+import training
 import validate
 import weights
 from clips import ClipError, find_clips, scan
@@ -87,7 +87,7 @@ def test_larger_factor_starts_from_the_old_outputs_over_their_own_blends(tmp_pat
 def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path: Path) -> None:
     tiny = ["--nf", "2", "--crop", "16", "--batch", "2", "--steps", "2", "--workers", "0", "--batch-norm"]
     tiny += ["--objective", "psnr", "--consistency", "0.5"]
-    assert train.main(["--folder", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), *tiny]) == 0
+    assert training.main(["--folder", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), *tiny]) == 0
     output = tmp_path / "model.safetensors"
     notes = ["--data-note", "procedural motion", "--licence", "MIT"]
     checkpoint = tmp_path / "run" / "last.pt"

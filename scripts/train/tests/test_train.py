@@ -23,9 +23,10 @@ from footage import moving, write_video
 from model import Config, Flavr
 from processes import Processes
 from recipe import Recipe
+from run import Run, TrainingError
 from schedule import learning_rate, note_validation
 from signals import INTERRUPTIONS
-from train import Run, TrainingError, main
+from training import main
 
 TRAIN = Path(__file__).parent.parent / "train.py"
 TINY = [
