@@ -90,10 +90,14 @@ def run(row: str, seed: int, options: argparse.Namespace, clips: Sequence[valida
     folder, budget = options.folder / f"{slug(row)}-{seed}", budget_of(options)
     done = folder / "result.json"
     if done.is_file():
-        found = json.loads(done.read_text())
-        if found.pop("budget") != budget:
+        try:
+            found = json.loads(done.read_text())
+            other, result = found.pop("budget") != budget, Result(**found)
+        except (ValueError, TypeError, AttributeError, KeyError):
+            raise command.Failure(f"{done} is damaged: remove it, and the run is measured again") from None
+        if other:
             raise command.Failure(f"{folder} was run with another budget; name another --folder")
-        return Result(**found)
+        return result
     if code := training.main(arguments(row, seed, options, folder)):
         raise SystemExit(code)
     result = measure(folder, clips, options.gaps)

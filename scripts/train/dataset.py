@@ -70,9 +70,11 @@ class TrainingSet(Dataset[Sample]):
         self.windows = {stride: supply for stride, supply in found.items() if supply.clips}
         if footage and not self.windows and sampling.procedural < 1:
             span = Window.length(sampling.inputs, sampling.k, min(sampling.strides))
+            first, why = next(iter(self.unusable().items()))
             raise ClipError(
                 f"no data: no clip has a moving shot of {span} frames and {sampling.crop}x{sampling.crop} pixels "
-                "outside the held-out ranges; give other clips, or train on procedural motion alone (--procedural 1)"
+                f"outside the held-out ranges ({first}: {why}); give other clips, or train on procedural motion alone "
+                "(--procedural 1)"
             )
 
     def _supply(self, stride: int) -> Supply:

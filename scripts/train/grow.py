@@ -115,11 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--factor", type=command.at_least(2))
     parser.add_argument("-o", "--output", type=command.output(".safetensors"), required=True)
     args = parser.parse_args(arguments)
+    widths = {name: width for name in WIDTHS if (width := getattr(args, name)) is not None}
+    if not (args.blocks or widths or args.factor):
+        parser.error("nothing is to grow: give --blocks, --factor or widths")
     torch.manual_seed(0)
     config, (state, metadata) = weights.network(args.model).config, weights.read(args.model)
     if args.blocks:
         state, config = deepen(state, config, args.blocks)
-    if widths := {name: width for name in WIDTHS if (width := getattr(args, name)) is not None}:
+    if widths:
         state, config = widen(state, config, **widths)
     if args.factor:
         state, config = multiply(state, config, args.factor)

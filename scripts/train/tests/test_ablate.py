@@ -52,6 +52,9 @@ def test_rows_are_trained_measured_and_reported(tmp_path: Path, monkeypatch: pyt
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 6
     with pytest.raises(command.Failure, match="another budget"):
         ablate.main([*options, "--steps", "2"])
+    (tmp_path / "runs" / "r2d-0" / "result.json").write_text("[")
+    with pytest.raises(command.Failure, match=r"r2d-0/result.json is damaged: remove it"):
+        ablate.main(options)
 
 
 def results(base: list[float], other: list[float]) -> dict[str, list[Result]]:

@@ -80,7 +80,7 @@ def test_every_augmentation_treats_all_frames_alike() -> None:
 def test_no_data_is_said_in_words(clip: Footage) -> None:
     with pytest.raises(ClipError, match="no data: no clip has a moving shot of 25 frames"):
         TrainingSet([Guarded(clip, None)], Sampling(crop=32, k=8, strides=(1,)), seed=0)
-    with pytest.raises(ClipError, match="64x64"):
+    with pytest.raises(ClipError, match="a: it is 48x48, a sample 64x64"):
         TrainingSet([Guarded(clip, None)], Sampling(crop=64), seed=0)
 
 
