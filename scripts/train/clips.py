@@ -252,9 +252,10 @@ def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Foo
                     warnings.warn(f"skipped {clip.name}: {error}", stacklevel=2)
     except BrokenProcessPool:
         done = {*bad, *(footage.clip.name for footage in good)}
+        unread = [clip.name for clip in clips if clip.name not in done]
         raise ClipError(
             "a process that decodes clips was killed, by their decoder or for want of memory: give fewer --workers, or "
-            f"leave out the clip that does it; it is among {', '.join(c.name for c in clips if c.name not in done)}"
+            f"leave out the clip that does it; unread are {', '.join(unread[:5])}{' …' * (len(unread) > 5)}"
         ) from None
     return good, bad
 

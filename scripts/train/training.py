@@ -36,6 +36,9 @@ def training_set(recipe: Recipe, cache: Path, workers: int, skipped: Path) -> Tr
     if recipe.data and not clips:
         raise TrainingError(f"no data: neither videos nor folders of images below {', '.join(recipe.data)}")
     footage, bad = scan_all(clips, cache, workers) if clips else ([], {})
+    if bad and not footage and recipe.procedural < 1:
+        name, why = next(iter(bad.items()))
+        raise TrainingError(f"no data: of {len(clips)} clips none can be read ({name}: {why}); give others")
     split = Split.load(Path(recipe.split)) if recipe.split else Split({})
     samples = TrainingSet([Guarded(f, split.held_out(f)) for f in footage], recipe.sampling(), recipe.seed, skipped)
     lines = [f"{name}: {why}\n" for name, why in {**bad, **samples.unusable()}.items()]

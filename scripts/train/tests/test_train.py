@@ -207,12 +207,14 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:skipped")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--resume"], "nothing to resume"),
         (["--data", "EMPTY"], "no data"),
         (["--data", "ABSENT"], "found none"),
+        (["--data", "UNREADABLE"], "of 1 clips none can be read (a.mp4: it cannot be decoded"),
         (["--init", "OTHER.safetensors"], "another variant"),
         (["--init", "ABSENT.pth"], "ABSENT.pth"),
         (["--init", "BROKEN.pth"], "damaged"),
@@ -232,6 +234,8 @@ def test_run_that_cannot_start_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "UNREADABLE").mkdir()
+    (tmp_path / "UNREADABLE" / "a.mp4").write_bytes(b"no video at all")
     (tmp_path / "BROKEN.pth").write_bytes(b"nothing that anyone could read")
     (tmp_path / "BROKEN.safetensors").write_bytes(b"nothing that anyone could read")
     weights.write(tmp_path / "OTHER.safetensors", Flavr(Config.of_width(2, factor=4)).state_dict(), {})
