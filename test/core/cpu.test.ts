@@ -194,17 +194,22 @@ procTest('when its process dies, calls under way and later ones are INFERENCE_FA
   await flavr.dispose();
 });
 
-procTest('a wide network, whose weights are many, is opened in no more memory than was reckoned', async () => {
-  const flavr = await open({ model: ruleModel(32), width: 64, height: 64 });
-  await flavr.interpolate(noise(64, 64, 4), 2);
-  const status = readFileSync(`/proc/${children()[0]}/status`, 'utf8');
-  const estimate = flavr.stats().memoryBytes;
-  await flavr.dispose();
-  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
-  const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
-  console.log(`NOTE a network of half the published width: ${mib(peak)} MiB at the peak, ${mib(estimate)} reckoned`);
-  assert.ok(peak <= estimate, `${mib(peak)} MiB for ${mib(estimate)} reckoned`);
-});
+for (const [what, model, width, height, k] of [
+  ['a wide network, whose weights are many', ruleModel(32), 64, 64, 2],
+  ['a narrow network with large frames', 'mini-8x', 640, 360, 8],
+] as const) {
+  procTest(`${what}, takes no more memory than was reckoned`, async () => {
+    const flavr = await open({ model, width, height });
+    await flavr.interpolate(noise(width, height, 4), k);
+    const status = readFileSync(`/proc/${children()[0]}/status`, 'utf8');
+    const estimate = flavr.stats().memoryBytes;
+    await flavr.dispose();
+    const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024;
+    const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
+    console.log(`NOTE ${what}: ${mib(peak)} MiB at the peak, ${mib(estimate)} reckoned`);
+    assert.ok(peak <= estimate, `${mib(peak)} MiB for ${mib(estimate)} reckoned`);
+  });
+}
 
 procTest('an opening that is aborted while weights are made leaves no process', async () => {
   const controller = new AbortController();
