@@ -180,7 +180,7 @@ class EncodedSink extends SerialSink {
     const leftOut = (why: string) =>
       this.#warnings.push(`The source's ${chapters.length} chapters are left out: ${why}.`);
     if (!holdsChapters(container.muxer)) {
-      leftOut(`a ${container.muxer} file cannot hold them`);
+      leftOut(`${container.muxer} cannot hold them`);
       return;
     }
     try {

@@ -154,7 +154,7 @@ export class StreamCopier {
         // Chapter tracks and the like, which are no content of their own.
         if (codec === 'bin_data' || codec === 'none' || codec === 'unknown_codec') return undefined;
     }
-    return this.#leaveOut(input, codec, `a ${container.muxer} file cannot hold it`);
+    return this.#leaveOut(input, codec, `${container.muxer} cannot hold it`);
   }
 
   #copy(input: Stream): Route {
@@ -197,7 +197,7 @@ export class StreamCopier {
     }
     if (!this.#stretches) {
       this.#warnings.push(
-        `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: a ${container.muxer} file cannot hold it.`,
+        `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: ${container.muxer} cannot hold it.`,
       );
     }
     const output = this.#muxer.addStream(transcoder.encoder, transcoder.step);
