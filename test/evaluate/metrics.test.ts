@@ -88,6 +88,18 @@ test('interpolation error is the mean absolute difference in grey levels', () =>
   assert.is(interpolationError(grey(100), grey(103)), 3);
 });
 
+test('pictures smaller than a flat window have no SSIM', () => {
+  for (const [width, height] of [
+    [6, 6],
+    [6, 40],
+    [40, 6],
+  ] as const) {
+    const picture = (value: number) => ({ data: new Uint8Array(width * height * 3).fill(value), width, height });
+    assert.throws(() => ssim(picture(0), picture(90), 'uniform7'), /at least 7x7; got \d+x\d+/);
+    assert.throws(() => ssim(picture(0), picture(90), 'uniform7-luma'), /at least 7x7/);
+  }
+});
+
 test('a variant that there is not is refused', () => {
   assert.throws(() => psnr(grey(0), grey(1), 'best' as never), /no variant "best" of PSNR/);
   assert.throws(() => ssim(grey(0), grey(1), 'best' as never), /no variant "best" of SSIM/);

@@ -1,3 +1,4 @@
+import { FlavrError } from '../errors.js';
 import {
   checkPair,
   exactLuma,
@@ -39,7 +40,7 @@ interface Volume {
 /**
  * Structural similarity of two pictures of one size; 1 for equal ones.
  * Source: Wang et al., "Image quality assessment: from error visibility to structural similarity" (2004), K1 = 0.01, K2 = 0.03.
- * @throws FlavrError `BAD_ARGUMENT` if the sizes differ, or for an unknown variant.
+ * @throws FlavrError `BAD_ARGUMENT` if the sizes differ, for an unknown variant, or for pictures smaller than its window (`uniform7`).
  */
 export function ssim(a: Picture, b: Picture, variant: SsimVariant = 'matlab3d'): number {
   checkPair(a, b);
@@ -167,6 +168,10 @@ interface Interleaved {
 }
 
 function planeSsim(x: Plane, y: Plane, size: Volume, peak: number, place: Interleaved): number {
+  if (Math.min(size.width, size.height) < BOX) {
+    const expected = `This SSIM takes pictures of at least ${BOX}x${BOX}`;
+    throw new FlavrError('BAD_ARGUMENT', `${expected}; got ${size.width}x${size.height}.`);
+  }
   const unbias = BOX ** 2 / (BOX ** 2 - 1);
   const means = (p: Plane, q?: Plane) => boxMeans(p, q, place, size);
   const [mx, my, xx, yy, xy] = [means(x), means(y), means(x, x), means(y, y), means(x, y)];
