@@ -1,15 +1,18 @@
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openDataSet } from '../../ts/evaluate/data-set.js';
@@ -207,6 +210,32 @@ test('an evaluation of nothing, by nothing or of two by one name is refused', as
     assert.is(code, 'BAD_ARGUMENT');
     assert.match(message, sentence);
   }
+});
+
+test('frames behind one that cannot be read are reported as missing; those before it are measured', async () => {
+  const data = join(folder, 'torn');
+  mkdirSync(data);
+  for (let n = 0; n < 9; n++) {
+    // Noise, so that half a file has a whole header.
+    const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * i * 7919) % 251);
+    const image = sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } });
+    writeFileSync(join(data, `${n}.png`), await image.png().toBuffer());
+  }
+  const spoil = (name: string) => truncateSync(join(data, name), Math.floor(statSync(join(data, name)).size / 2));
+  spoil('6.png');
+  const run = () => evaluateMethods({ dataset: 'video', data, methods: [nearest] });
+  const [score] = (await run()).sets[0]!.methods;
+  assert.equal(
+    score!.samples.map(({ id }) => id),
+    ['torn/0', 'torn/2'],
+  );
+  assert.equal(
+    score!.failed.map(({ id }) => id),
+    ['torn/from 6 on'],
+  );
+  assert.match(score!.failed[0]!.message, /6\.png cannot be decoded/);
+  spoil('0.png');
+  assert.is((await run().catch((e) => e)).code, 'VIDEO_UNREADABLE');
 });
 
 test('the page says what was measured, and with which weights', async () => {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { FlavrError } from '../errors.js';
+import { FlavrError, throwIfAborted } from '../errors.js';
 import { CutDetector } from '../video/cuts.js';
 import { openSource } from '../video/source.js';
 import type { DataSet, LazySample, OpenedOptions } from './data-set.js';
@@ -36,17 +36,44 @@ export async function openVideoSet(path: string, options: OpenedOptions): Promis
       try {
         const cuts = new CutDetector(width, height);
         const isCut = ({ data }: BytePicture) => cuts.next(data).cut;
-        const pictures = toPictures(opened.frames(), width, height);
+        const pictures = new ReadablePart(toPictures(opened.frames(), width, height));
         let taken = 0;
         for await (const sample of decimate(pictures, { sequence, inputs, factor, isCut })) {
           if (taken++ >= limit) return;
           yield sample;
         }
+        throwIfAborted(signal);
+        const { count, failure } = pictures;
+        if (failure)
+          yield { id: `${sequence}/from ${count} on`, sequence, repeated: 0, load: () => Promise.reject(failure) };
       } finally {
         await opened.close();
       }
     },
   };
+}
+
+/** Frames up to the first that cannot be read: what came before is worth its figures. Where none can be, it throws. */
+class ReadablePart implements AsyncIterable<BytePicture> {
+  readonly #frames: AsyncIterable<BytePicture>;
+  count = 0;
+  failure: unknown;
+
+  constructor(frames: AsyncIterable<BytePicture>) {
+    this.#frames = frames;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<BytePicture, void, undefined> {
+    try {
+      for await (const frame of this.#frames) {
+        this.count++;
+        yield frame;
+      }
+    } catch (error) {
+      if (this.count === 0) throw error;
+      this.failure = error;
+    }
+  }
 }
 
 async function* toPictures(frames: AsyncIterable<{ data: Uint8Array }>, width: number, height: number) {
