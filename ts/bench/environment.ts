@@ -97,7 +97,8 @@ function commit(): string | undefined {
   try {
     // An installed package may lie in somebody else's repository.
     if (git('rev-parse', '--show-prefix').trim() !== '') return undefined;
-    const changed = git('status', '--porcelain', '--untracked-files=no').trim() !== '';
+    // Pages that the figures are being written to change nothing that is measured.
+    const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!docs', ':!*.md').trim() !== '';
     return git('rev-parse', '--short', 'HEAD').trim() + (changed ? '+' : '');
   } catch {
     return undefined;
