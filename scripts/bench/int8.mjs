@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { CPU_LOWERING, cpuSessionOptions } from '../../dist/backends/cpu-options.js';
+import { findBlock } from '../../dist/backends/find-block.js';
 import { untrainedModel } from '../../dist/bench/untrained.js';
 import { calibrate, evaluateMethods, modelMethod } from '../../dist/evaluate/index.js';
 import { calibratedModel, readCalibration } from '../../dist/model/calibration.js';
@@ -33,6 +34,7 @@ if (values.calibrate) await measureLoss();
 else await measureSpeed();
 
 async function measureSpeed() {
+  const block = await findBlock(ort);
   for (const [model, width, height] of [
     [untrainedModel('r18', 2), 128, 128],
     [untrainedModel('r18', 2), 256, 256],
@@ -47,7 +49,7 @@ async function measureSpeed() {
     const times = { fp32: [], int8: [] };
     let feeds;
     for (const precision of Object.keys(times)) {
-      const { bytes, inputs } = buildGraph(calibrated, { width, height, precision, lowering: CPU_LOWERING });
+      const { bytes, inputs } = buildGraph(calibrated, { width, height, precision, lowering: CPU_LOWERING, block });
       sessions[precision] = await ort.InferenceSession.create(bytes, cpuSessionOptions(threads));
       feeds = Object.fromEntries(inputs.map((name) => [name, tensor]));
       await sessions[precision].run(feeds);

@@ -58,6 +58,28 @@ test('every float type is read as float32', async () => {
   await checkpoint.close();
 });
 
+test('every pattern of 16 bits is read as the number that it is', async () => {
+  const patterns = Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits);
+  const header = {
+    half: { dtype: 'F16', shape: [1 << 16], data_offsets: [0, 1 << 17] },
+    upper: { dtype: 'BF16', shape: [1 << 16], data_offsets: [1 << 17, 1 << 18] },
+  };
+  const bytes = Buffer.from(patterns.buffer);
+  const checkpoint = await open(safetensorsOf(header, Buffer.concat([bytes, bytes])));
+  const [halves, uppers] = [await checkpoint.read('half'), await checkpoint.read('upper')];
+  await checkpoint.close();
+  const float = new DataView(new ArrayBuffer(4));
+  for (const bits of patterns) {
+    float.setUint32(0, bits * 2 ** 16);
+    assert.ok(Object.is(uppers[bits], float.getFloat32(0)), `upper half ${bits}`);
+    const [magnitude, sign] = [bits & 0x7fff, bits >> 15 ? -1 : 1];
+    // Ten bits of fraction moved to where a float32 has them, and the exponent's bias made its own.
+    float.setUint32(0, magnitude << 13);
+    const half = magnitude < 0x7c00 ? float.getFloat32(0) * 2 ** 112 : magnitude > 0x7c00 ? Number.NaN : Infinity;
+    assert.ok(Object.is(halves[bits], sign * half), `half ${bits}`);
+  }
+});
+
 test('names, shapes and metadata come from the header', async () => {
   const header = {
     __metadata__: { residual: 'blend' },

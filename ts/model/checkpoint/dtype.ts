@@ -29,17 +29,33 @@ export function decodeFloats(dtype: DType, bytes: Uint8Array): Float32Array {
     case 'F32':
       return new Float32Array(buffer, byteOffset, count);
     case 'F64':
-      return Float32Array.from(new Float64Array(buffer, byteOffset, count));
+      return new Float32Array(new Float64Array(buffer, byteOffset, count));
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToFloat);
+      return halvesToFloats(new Uint16Array(buffer, byteOffset, count));
     case 'BF16':
-      // A bfloat16 is the upper half of a float32.
-      return new Float32Array(
-        Uint32Array.from(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16).buffer,
-      );
+      return upperHalvesToFloats(new Uint16Array(buffer, byteOffset, count));
     default:
       throw new RangeError(`${dtype} is no floating-point type`);
   }
+}
+
+// Weights come in millions: `from` with a function takes twenty times as long as these loops.
+
+/** A bfloat16 is the upper half of a float32. */
+function upperHalvesToFloats(patterns: Uint16Array): Float32Array {
+  const words = new Uint32Array(patterns.length);
+  for (let i = 0; i < words.length; i++) words[i] = patterns[i]! << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** The float of every half, once one is asked for. */
+let floatOfHalf: Float32Array | undefined;
+
+function halvesToFloats(patterns: Uint16Array): Float32Array {
+  floatOfHalf ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => halfToFloat(bits));
+  const floats = new Float32Array(patterns.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = floatOfHalf[patterns[i]!]!;
+  return floats;
 }
 
 /** The value of an IEEE 754 binary16 bit pattern. */
