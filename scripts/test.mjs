@@ -24,6 +24,7 @@ const files = readdirSync(join(out, 'test'), { recursive: true })
   .filter((file) => file.endsWith('.test.js'))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
   .sort();
+if (files.length === 0) console.log(`No test file's path below test/ contains ${patterns.join(' or ')}.`);
 
 // A test file that hangs must fail, not hold the whole run.
 const FILE_LIMIT_MS = 15 * 60_000;

@@ -55,6 +55,6 @@ export function passesFor(m: number, k: number): number[] {
   const supported = supportedFactors(m);
   throw new FlavrError(
     'UNSUPPORTED_FACTOR',
-    `This model (factor ${m}) cannot do k = ${k}. It can do ${supported.join(', ')}; choose one of these, or a target rate.`,
+    `This model (factor ${m}) cannot do k = ${k}. It can do ${supported.join(', ')}; choose one of these, or interpolate to a target rate (fps).`,
   );
 }

@@ -155,9 +155,9 @@ void JsSession::free(std::uint32_t laneNumber, std::uint32_t slot) {
 }
 
 Napi::Value JsSession::allocFrame() {
-  HostFrame frame = session().allocate();
+  const HostFrame frame = session().allocate();
   if (!frame.bytes) return env_.Undefined();
-  return Environment::of(env_).lender().lend(env_, std::move(frame), session().frameBytes()).frame;
+  return Environment::of(env_).lender().lend(env_, frame, session().frameBytes()).frame;
 }
 
 // --- Batches ---
@@ -211,9 +211,9 @@ Napi::Value JsSession::infer(std::size_t factor, const Napi::Uint32Array& slots,
   const auto deferred = Napi::Promise::Deferred::New(env_);
   begin();
   target.infer(factor, std::move(batch), [this, deferred, kept = std::move(kept)](Outcome outcome) {
-    mailbox_->post([this, deferred, kept, outcome = std::move(outcome)](Napi::Env env) mutable {
+    mailbox_->post([this, deferred, kept, outcome = std::move(outcome)](Napi::Env env) {
       end();
-      if (outcome.ok()) return deferred.Resolve(results(env, std::move(outcome).value(), kept));
+      if (outcome.ok()) return deferred.Resolve(results(env, outcome.value(), kept));
       // The slots of a failed batch go back to their lanes.
       freeKept(kept);
       deferred.Reject(toJs(env, outcome.error()).Value());
@@ -223,10 +223,10 @@ Napi::Value JsSession::infer(std::size_t factor, const Napi::Uint32Array& slots,
 }
 
 // `{ frames: Uint8Array[], kept: number[] }`
-Napi::Object JsSession::results(Napi::Env env, std::vector<HostFrame> frames, const Kept& kept) {
+Napi::Object JsSession::results(Napi::Env env, const std::vector<HostFrame>& frames, const Kept& kept) {
   auto made = Napi::Array::New(env, frames.size());
   for (std::size_t index = 0; index < frames.size(); ++index) {
-    auto lent = Environment::of(env).lender().lend(env, std::move(frames[index]), session_->frameBytes());
+    auto lent = Environment::of(env).lender().lend(env, frames[index], session_->frameBytes());
     if (lent.copied) ++copiesOut_;
     made.Set(static_cast<std::uint32_t>(index), lent.frame);
   }

@@ -74,7 +74,7 @@ class JsSession {
   std::vector<Window> windows(const Napi::Uint32Array& slots, const Napi::Uint32Array& keep);
   void keepOutputs(Window& window, std::uint32_t laneNumber, std::size_t outputs, Kept& kept);
   void freeKept(const Kept& kept) noexcept;
-  Napi::Object results(Napi::Env env, std::vector<HostFrame> frames, const Kept& kept);
+  Napi::Object results(Napi::Env env, const std::vector<HostFrame>& frames, const Kept& kept);
   void finishLoad(Load& load);
   void startClosing();
   // Loader thread.

@@ -120,9 +120,10 @@ class Pipeline {
   PipelineCounters& counters_;
   const Rows hostRows_;
 
-  // Members are destroyed from the last up: graphs before the contexts they were captured from, contexts before engines,
-  // streams after all that ran on them, and memory last. Nothing runs any more then, but on a lost device, which nobody
-  // could wait for: there the end of the streams is the end of what still touches memory.
+  // Members are destroyed from the last up: graphs before the contexts they were captured from, contexts before
+  // engines, streams after all that ran on them, and memory last. Nothing runs any more then, but on a lost device,
+  // which nobody could wait for: there the end of the streams is the end of what still touches memory.
+
   // The largest of each field over the programs, and what it made us take.
   NetworkShape shape_{};
   MemoryPlan held_;

@@ -202,6 +202,13 @@ for (const [what, change, message] of refused) {
   });
 }
 
+test('refused with GRAPH_INVALID: a graph of our own with frames of bytes, which says what to give instead', () => {
+  assert.throws(
+    () => readGraphModel(buildGraph(fourfold, { width, height }).bytes, 'ours.onnx'),
+    (error: FlavrError) => error.code === 'GRAPH_INVALID' && /flavr wrote it.*--raw/.test(error.message),
+  );
+});
+
 const unfit: readonly [string, Parameters<typeof buildGraph>[1], RegExp][] = [
   ['another size', { width: 32, height: 32 }, /made for 24x16; frames of 32x32 need 32x32/],
   ['a batch', { width, height, batch: 2 }, /batch 1 and in fp32; got batch 2 and fp32/],

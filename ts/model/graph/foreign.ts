@@ -52,6 +52,11 @@ export function foreignLayout(graph: OnnxModel, name: string): ForeignLayout {
   checkNames(graph, inputs, refuse);
   const window = windowOf(inputs);
   if (window === undefined) {
+    if ((graph.metadata['flavr.form'] ?? 'raw') !== 'raw') {
+      throw refuse(
+        'flavr wrote it, with frames of bytes in and out; give the model that it was made of, or what "flavr export --raw" writes',
+      );
+    }
     throw refuse(
       `expected one float input [1,3,2C,H,W] or 2C of them [1,3,H,W], 2C even and all sizes fixed; found ${list(inputs)}`,
     );
