@@ -213,7 +213,8 @@ export interface EncoderProfile {
  * re-encoded here, and a file of smoother but visibly worse frames is no gain.
  */
 export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
-  libx264: { crf: 18, evenSides: true },
+  // A step quicker than x264's own default: a fifth less time, for up to 4 % of the size and 0.1 dB.
+  libx264: { crf: 18, options: { preset: 'fast' }, evenSides: true },
   libx264rgb: { crf: 18, pixelFormat: 'rgb24' },
   libx265: { crf: 20, options: { 'x265-params': 'log-level=none' }, evenSides: true },
   // Without "b=0" the factor is only a floor under the default bit rate; the speed is a compromise (the default, 1, takes four times as long).
