@@ -97,6 +97,7 @@ test('flavr explain writes pictures of every stage and a page that shows them al
     [...page.matchAll(/src="([^"]+)"/g)].map((match) => match[1]).sort(),
     result.files.filter((name) => name.endsWith('.png')).sort(),
   );
+  assert.match(page, /one window of bunny-cut\.mp4/);
   assert.not.match(page, /<script|https?:/);
   const { width, height } = await sharp(join(out, 'decoder4-least-3.png')).metadata();
   assert.equal([width, height], [160, 90]);

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { explainWindow, type GateExplanation, loadGatedModel } from '../evaluate/explain.js';
 import { gateRow, isExplanationFile, writeExplanation } from '../evaluate/explain-pages.js';
 import { windowAt } from '../evaluate/window-at.js';
@@ -34,7 +35,8 @@ export const explain = defineCommand({
       const model = await loadGatedModel(options.model ?? DEFAULT_MODEL);
       const window = await windowAt(positionals[0]!, at, model.config.inputs, signal);
       const explanation = await explainWindow(model, window.frames, { threads, signal });
-      const files = await writeExplanation(explanation, window, folder.temporary).catch((error) => {
+      const video = basename(positionals[0]!);
+      const files = await writeExplanation(explanation, window, video, folder.temporary).catch((error) => {
         throw unwritable(path, error);
       });
       await folder.commit();

@@ -19,11 +19,13 @@ export const isExplanationFile = (name: string): boolean =>
 /**
  * Writes an explanation into a folder: `frame0.png` …, for each stage `STAGE-most-T.png` and `STAGE-least-T.png` (the
  * channel of the largest and of the smallest factor at step T, over the frame), and `index.html` that shows them.
+ * @param video what the page calls the video.
  * @returns the names of the files.
  */
 export async function writeExplanation(
   { model, gates, maps }: Explanation,
   { frames, times }: VideoWindow,
+  video: string,
   folder: string,
 ): Promise<string[]> {
   const files: string[] = [];
@@ -62,7 +64,7 @@ export async function writeExplanation(
   const page = htmlPage('flavr explain', [
     heading(1, 'What the gates look at'),
     paragraph(
-      `${model}, one window. Heat is the magnitude behind the gate, white at what one in two hundred of the channel's values exceeds.`,
+      `${model}, one window of ${video}. Heat is the magnitude behind the gate, white at what one in two hundred of the channel's values exceeds.`,
     ),
     `<div>${shownFrames.join('\n')}</div>`,
     htmlTable([['stage', 'channels', 'smallest factor', 'mean', 'largest factor'], ...gates.map(gateRow)]),
