@@ -51,8 +51,18 @@ def start(folder: Path, worker: str) -> subprocess.Popen[str]:
     program = folder / "program.py"
     program.write_text(PROGRAM.replace("WORKER", worker))
     return subprocess.Popen(
-        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        preexec_fn=heed_interruptions,
     )
+
+
+def heed_interruptions() -> None:
+    """What a shell starts in the background ignores SIGINT, and so does all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
