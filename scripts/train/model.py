@@ -92,6 +92,11 @@ CHOICES = {
 COUNTS = {"blocks": 4, "stem": 1, "stages": 4, "decoder": 5, "fuse": 1, "inputs": 1, "factor": 1}
 
 
+def with_tuples(values: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a `Config` or a recipe, of which JSON and the command line make tuples lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
 def two_steps_learn(layer: nn.Conv3d | nn.ConvTranspose3d, x: Tensor) -> bool:
     """Whether the layer's gradient on the CPU needs zeros beside two time steps.
 

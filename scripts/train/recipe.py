@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from augment import Augment
 from dataset import Sampling
 from model import CHOICES as NETWORKS
-from model import Config
+from model import Config, with_tuples
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,7 @@ class Recipe:
     @staticmethod
     def from_json(text: str) -> Recipe:
         try:
-            value = json.loads(text)
-            return Recipe(**{name: tuple(item) if isinstance(item, list) else item for name, item in value.items()})
+            return Recipe(**with_tuples(json.loads(text)))
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"the checkpoint's recipe is not one of this train.py: {error}") from None
 
@@ -181,4 +180,4 @@ def from_options(options: argparse.Namespace, base: Recipe) -> Recipe:
     """`base` with the options that were given."""
     names = {field.name for field in fields(Recipe)}
     given = {name: value for name, value in vars(options).items() if name in names}
-    return replace(base, **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    return replace(base, **with_tuples(given))

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 import files
 import weights
-from model import Config, Flavr, with_weights
+from model import Config, Flavr, with_tuples, with_weights
 
 
 @dataclass
@@ -83,8 +83,7 @@ def load(path: Path) -> Checkpoint:
     if missing:
         raise ValueError(f"{path} is not a checkpoint of train.py: it lacks {', '.join(sorted(missing))}")
     try:
-        config = {name: tuple(value) if isinstance(value, list) else value for name, value in content["config"].items()}
-        parts = {"config": Config(**config), "progress": Progress(**content["progress"])}
+        parts = {"config": Config(**with_tuples(content["config"])), "progress": Progress(**content["progress"])}
         return Checkpoint(**{**content, **parts})
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is not a checkpoint of this train.py: {error}") from None
