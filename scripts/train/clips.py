@@ -243,7 +243,7 @@ def scan_all(clips: Sequence[Clip], cache: Path, workers: int) -> tuple[list[Foo
     try:
         with scanners(workers) as pool:
             with signals.shield([signal.SIGINT]):
-                jobs = {clip: pool.submit(scan_tidily, clip, cache) for clip in clips if clip not in known}
+                jobs = {clip: pool.submit(signals.tidily, scan, clip, cache) for clip in clips if clip not in known}
             for clip in clips:
                 try:
                     good.append(known.get(clip) or jobs[clip].result())
@@ -276,9 +276,3 @@ def scanners(workers: int) -> Iterator[ProcessPoolExecutor]:
         for process in own:
             process.join()
         raise
-
-
-def scan_tidily(clip: Clip, cache: Path) -> Footage:
-    """The job of a worker process."""
-    with signals.tidy():
-        return scan(clip, cache)

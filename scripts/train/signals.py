@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeVar
+
+Result = TypeVar("Result")
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 TELLS_SENDER = hasattr(signal, "sigwaitinfo")  # Linux
@@ -82,13 +84,19 @@ def leave_with_parent() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-@contextmanager
-def tidy() -> Iterator[None]:
-    """SIGTERM unwinds the job in here, so that it leaves no half-written file, and then ends the process."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+def tidily(job: Callable[..., Result], *values: object) -> Result:
+    """Does a worker's job; SIGTERM unwinds it, so that it leaves no half-written file, and then ends the process."""
+
+    def leave(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would cut short what unwinds
+        sys.exit()
+
     try:
-        yield
-    except SystemExit:
+        try:
+            signal.signal(signal.SIGTERM, leave)
+            return job(*values)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    except SystemExit as leaving:
+        leaving.__traceback__ = None  # lets go of context managers that were just entered, which then close
         os._exit(0)  # a pool would take it for the job's failure, and go on with the next
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

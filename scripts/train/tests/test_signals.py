@@ -19,7 +19,7 @@ PATIENCE = 300  # seconds for processes to end; only one that hangs takes as lon
 
 # A command that scans; its workers, which import it under another name, do what stands in place of WORKER.
 PROGRAM = f"""
-import os, sys, time
+import os, signal, sys, time
 sys.path.insert(0, {str(HERE)!r})
 from pathlib import Path
 import clips, command
@@ -29,6 +29,10 @@ def slowly(path):
     for frame in decode(path):
         yield frame
         time.sleep(1)
+unlink = Path.unlink
+def interrupted(path, **how):
+    signal.raise_signal(signal.SIGTERM)
+    unlink(path, **how)
 def dying(path):
     os._exit(9)
 if __name__ == "__main__":
@@ -73,8 +77,12 @@ def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 @pytest.mark.parametrize(
     ("worker", "sign"),
-    [("(folder / 'born').touch(); time.sleep(1)", "born"), ("clips.decode = slowly", f"cache/.*{files.PARTIAL}")],
-    ids=["workers are born", "workers scan"],
+    [
+        ("(folder / 'born').touch(); time.sleep(1)", "born"),
+        ("clips.decode = slowly", f"cache/.*{files.PARTIAL}"),
+        ("clips.decode = slowly; Path.unlink = interrupted", f"cache/.*{files.PARTIAL}"),
+    ],
+    ids=["workers are born", "workers scan", "workers are told twice"],
 )
 def test_scan_is_interrupted_without_a_word_and_leaves_nothing(
     data: Path, worker: str, sign: str, number: signal.Signals
@@ -101,3 +109,26 @@ def test_killed_worker_is_told_in_one_sentence(data: Path) -> None:
     assert (process.returncode, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("program: a process that decodes clips was killed")
     assert "fewer --workers" in err and "0.mkv" in err
+
+
+def test_interrupted_job_closes_what_it_had_just_opened(tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+import signal, signals
+from contextlib import contextmanager
+@contextmanager
+def opened():
+    try:
+        yield
+    finally:
+        print("closed", flush=True)
+def job():
+    entered = opened()
+    entered.__enter__()
+    signal.raise_signal(signal.SIGTERM)  # before the block of `with` is in force
+signals.tidily(job)
+print("not reached")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
