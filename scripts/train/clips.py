@@ -267,12 +267,11 @@ def scanners(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(max(1, workers), get_context("spawn"), signals.leave_with_parent)
     try:
         yield pool
-        pool.shutdown()
+        with signals.shield():  # short, as all is done
+            pool.shutdown()
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        own = set(active_children()) - before
-        for process in own:
+        for process in set(active_children()) - before:
             process.terminate()
-        for process in own:
-            process.join()
+        # Its thread must be gone too: the interpreter's own end would wake it as it closes what it is woken by.
+        pool.shutdown(cancel_futures=True)
         raise

@@ -6,13 +6,13 @@ import argparse
 import errno
 import math
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import signals
 from clips import ClipError
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ class Failure(Exception):
 
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Exit with what `main` returns; with 1 where its input or the machine was at fault, with 130 if interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, worker processes and all
+    signals.interrupt_once()  # SIGTERM ends as Ctrl-C does, worker processes and all
     tell_warnings_plainly()
     code = outcome(main)
     try:

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import clips
 import files
+import signals
 from footage import moving, write_video
 
 HERE = Path(__file__).parent.parent
@@ -132,3 +136,65 @@ print("not reached")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
+
+
+@pytest.fixture
+def handled() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM as they are handled."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in signals.INTERRUPTIONS}
+    yield came
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_interruption_waits_until_processes_are_started_whichever_thread_takes_it(handled: list[int]) -> None:
+    begin = threading.Event()
+    thread = threading.Thread(target=lambda: begin.wait() and signal.raise_signal(signal.SIGINT))
+    thread.start()
+    with signals.shield([signal.SIGINT]):
+        begin.set()
+        thread.join()
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert handled == []
+    assert sorted(handled) == [signal.SIGINT, signal.SIGTERM]
+
+
+def test_interrupted_pool_leaves_no_thread_behind() -> None:
+    before = threading.enumerate()
+    with pytest.raises(KeyboardInterrupt), clips.scanners(1) as pool:
+        pool.submit(time.sleep, PATIENCE)
+        raise KeyboardInterrupt
+    assert threading.enumerate() == before
+
+
+def test_echo_of_an_interruption_does_not_cut_the_clean_up_short_but_a_later_one_does(
+    handled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    signals.interrupt_once()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    for number in signals.INTERRUPTIONS:
+        signal.raise_signal(number)
+    now += 2 * signals.ECHO
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_echo_of_an_interruption_does_not_keep_a_run_from_saving_but_a_later_one_ends_it() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+import signal, signals
+signals.time.sleep = lambda _: signal.raise_signal(signal.SIGTERM)
+with signals.Interruption() as interruption:
+    signal.raise_signal(signal.SIGTERM)
+    print("saved", interruption.asked, flush=True)
+    signal.raise_signal(signal.SIGTERM)
+    print("not reached")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "saved True\n")
