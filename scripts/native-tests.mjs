@@ -1,7 +1,7 @@
 // Builds what native/test/CMakeLists.txt holds, one flavour and target at a time, in native/build/test-FLAVOUR: apart from
 // what is shipped.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -15,26 +15,49 @@ export const FLAVOURS = { plain: '', address: 'address,undefined', thread: 'thre
 
 function isRunning(pid) {
   try {
-    process.kill(pid, 0);
-    return true;
+    return pid > 0 && process.kill(pid, 0);
   } catch {
     return false;
   }
 }
 
-// Test files run side by side, and two of them may want the same build.
-async function locked(folder, work) {
+/** `operation`, or undefined where it fails with `code`. */
+function unless(code, operation) {
+  try {
+    return operation() ?? true;
+  } catch (error) {
+    if (error.code === code) return undefined;
+    throw error;
+  }
+}
+
+/** Takes away the lock of a process that is gone. Of several that try, one moves the file; it puts a live one back. */
+function clear(lock, holder, own) {
+  const aside = `${own}.gone`;
+  if (!unless('ENOENT', () => renameSync(lock, aside))) return;
+  if (readFileSync(aside, 'utf8') !== holder) unless('EEXIST', () => linkSync(aside, lock));
+  rmSync(aside);
+}
+
+/**
+ * Runs `work` as the only process that does so in the folder: test files run side by side, and two of them may want the
+ * same build.
+ */
+export async function locked(folder, work) {
   mkdirSync(folder, { recursive: true });
   const lock = join(folder, '.lock');
-  for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch {
-      const holder = Number(readFileSync(lock, { encoding: 'utf8', flag: 'a+' }));
-      if (holder > 0 && !isRunning(holder)) rmSync(lock, { force: true });
-      else await setTimeout(200);
+  const own = `${lock}.${process.pid}`;
+  // Written before it has the lock's name, so that nobody reads a lock that does not say whose it is.
+  writeFileSync(own, String(process.pid));
+  try {
+    while (!unless('EEXIST', () => linkSync(own, lock))) {
+      const holder = unless('ENOENT', () => readFileSync(lock, 'utf8'));
+      if (holder === undefined) continue;
+      if (isRunning(Number(holder))) await setTimeout(200);
+      else clear(lock, holder, own);
     }
+  } finally {
+    rmSync(own);
   }
   try {
     return work();

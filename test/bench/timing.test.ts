@@ -20,8 +20,9 @@ test('warm-up runs are not counted', async () => {
 
 test('runs go on until their time is over', async () => {
   const wait = () => new Promise((resolve) => setTimeout(resolve, 5));
-  const times = await repeat(wait, { warmup: 0, runs: 1, seconds: 0.05 });
-  assert.ok(times.length > 1);
+  const began = performance.now();
+  await repeat(wait, { warmup: 0, runs: 1, seconds: 0.05 });
+  assert.ok(performance.now() - began >= 50);
 });
 
 test.run();

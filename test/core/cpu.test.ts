@@ -213,9 +213,21 @@ for (const [what, model, width, height, k] of [
 
 procTest('an opening that is aborted while weights are made leaves no process', async () => {
   const controller = new AbortController();
-  const call = rejects(open({ model: ruleModel(32), width: 64, height: 64, signal: controller.signal }), 'ABORTED');
-  setTimeout(() => controller.abort(), 300);
-  await call;
+  const model = ruleModel(32);
+  const [name, { shape, data }] = [...model.tensors].filter(([, tensor]) => tensor.shape.length === 5).at(-1)!;
+  let running: number | undefined;
+  const watched = {
+    shape,
+    get data() {
+      running ??= children().length;
+      controller.abort();
+      return data;
+    },
+  };
+  const tensors = new Map(model.tensors).set(name, watched);
+  const { signal } = controller;
+  await rejects(open({ model: { ...model, tensors }, width: 64, height: 64, signal }), 'ABORTED');
+  assert.is(running, 1);
   assert.equal(children(), []);
 });
 

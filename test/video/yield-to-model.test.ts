@@ -13,7 +13,13 @@ const others = (): number[] =>
   readdirSync('/proc/self/task')
     .map(Number)
     .filter((thread) => thread !== process.pid)
-    .map((thread) => getPriority(thread));
+    .flatMap((thread) => {
+      try {
+        return [getPriority(thread)];
+      } catch {
+        return []; // It ended meanwhile.
+      }
+    });
 
 const name = 'decoding and encoding make way for the model only where that is asked for';
 if (process.platform !== 'linux') console.log(`SKIPPED ${name}: threads have priorities of their own on Linux only`);
