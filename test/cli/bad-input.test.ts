@@ -211,6 +211,19 @@ test('a terminal that is closed leaves nothing either', async () => {
   assert.equal(readdirSync(folder), []);
 });
 
+test('an interruption that is told twice, as npx and timeout do, says what it did all the same', async () => {
+  const { code, stderr } = await flavr(['interpolate', SAMPLE, '-o', 'out.mp4'], {
+    cwd: folder,
+    onFirstNote: (child) => {
+      child.kill('SIGINT');
+      child.kill('SIGTERM');
+    },
+  });
+  assert.is(code, 130, stderr);
+  assert.match(stderr, /^flavr: ABORTED: /m);
+  assert.equal(readdirSync(folder), []);
+});
+
 test('Ctrl-C in the middle ends with 130 within a second and leaves nothing', async () => {
   let interrupted = 0n;
   const { code, stderr } = await flavr(['interpolate', SAMPLE, '-o', 'out.mp4'], {

@@ -137,6 +137,15 @@ test('an interrupted command ends with 130, whatever error the interruption caus
   assert.match(error, /^flavr: ABORTED: /);
 });
 
+test('a command that goes on after its interruption is not waited for', async () => {
+  const goesOn = setInterval(() => {}, 1000);
+  const command: Command = { ...echo, name: 'hang', run: () => new Promise(() => {}) };
+  const { code, error } = await run(['hang', 'a'], { command, signal: AbortSignal.abort() });
+  clearInterval(goesOn);
+  assert.is(code, 130);
+  assert.match(error, /^flavr: ABORTED: /);
+});
+
 test('--help explains a command with its options and an example', async () => {
   const { code, out } = await run(['echo', '--help']);
   assert.is(code, 0);

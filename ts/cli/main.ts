@@ -3,18 +3,14 @@ import { unwritable } from '../video/output-file.js';
 import { COMMANDS } from './commands.js';
 import { runCommandLine } from './run.js';
 
-// Time for a command to remove its partial output after Ctrl-C before the process ends regardless.
-const CLEANUP_MS = 800;
+// Time for what an interrupted command, having ended, still frees.
+const LINGER_MS = 100;
 
 const controller = new AbortController();
-// The last is what a closed terminal or a lost connection sends.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort(new Error(signal));
-    setTimeout(() => process.exit(130), CLEANUP_MS).unref();
-  });
-}
+// The last is what a closed terminal or a lost connection sends. Once is enough: the end is near, and `npx`, `timeout` and
+// others tell a command twice.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => controller.abort(new Error(signal)));
 // `flavr … 2>&1 | head` closes the pipe early; that is no failure of ours, and the work goes on.
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -35,3 +31,4 @@ const streams = {
 const code = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);
 // What could not be told is a failure, whatever else was done.
 process.exitCode ||= code;
+if (controller.signal.aborted) setTimeout(() => process.exit(), LINGER_MS).unref();

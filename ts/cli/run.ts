@@ -16,6 +16,9 @@ export interface Streams {
 /** Commands are imported only when they are named, so that a run loads nothing it does not need. */
 export type CommandLoaders = ReadonlyMap<string, () => Promise<Command>>;
 
+// Time for an interrupted command to clean up before it ends regardless. What it leaves then is removed as the process exits.
+const CLEANUP_MS = 800;
+
 // Longer lines are hard to read, and much shorter ones leave no room beside the names of options.
 const helpWidth = ({ columns = 100 }: Streams): number => Math.min(Math.max(columns, 60), 100);
 
@@ -43,10 +46,19 @@ export async function runCommandLine(
       const known = [...commands.keys()].join(', ');
       throw new FlavrError('BAD_ARGUMENT', `There is no command "${name}"; the commands are ${known}.`);
     }
-    return await runCommand(await load(), rest, streams, signal);
+    return await Promise.race([runCommand(await load(), rest, streams, signal), overdue(signal)]);
   } catch (error) {
     return reportFailure(error, words.includes('--json'), streams, signal);
   }
+}
+
+/** Rejects when a command has had its time since the signal. */
+function overdue(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const start = () => void setTimeout(() => reject(signal.reason), CLEANUP_MS).unref();
+    if (signal.aborted) start();
+    else signal.addEventListener('abort', start, { once: true });
+  });
 }
 
 async function runCommand(
