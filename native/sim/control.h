@@ -3,6 +3,7 @@
 #define FLAVR_SIM_CONTROL_H
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -23,12 +24,39 @@ class Countdown {
   std::atomic<std::int64_t> left_{0};
 };
 
+// While it is shut, what comes to it waits: a test decides how long the device is busy.
+class Gate {
+ public:
+  void shut() noexcept {
+    const std::lock_guard lock(mutex_);
+    shut_ = true;
+  }
+  void open() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      shut_ = false;
+    }
+    opened_.notify_all();
+  }
+  void pass() noexcept {
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [&] { return !shut_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool shut_ = false;
+};
+
 struct Control {
   // Speed of each copy: fixed part, and bytes per microsecond (0: no time per byte).
   std::atomic<std::int64_t> copyLatencyUs{0};
   std::atomic<std::int64_t> copyBytesPerUs{0};
   // Added to the plan's own time per run: the slow engine.
   std::atomic<std::int64_t> extraComputeUs{0};
+  // Before each run of an engine.
+  Gate gate;
   std::atomic<std::size_t> totalMemory{std::size_t{8} << 30};
 
   Countdown outOfMemory;    // an allocation, on the device or pinned

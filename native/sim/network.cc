@@ -50,6 +50,7 @@ class Run {
         badPeak_(badPeak) {}
 
   void begin() noexcept {
+    device_.control().gate.pass();
     if (!usable()) return;
     std::memset(activation_, mark_, shape_.activationBytes);
     compute(0, shape_.frameBytes / 2);
