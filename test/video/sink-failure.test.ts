@@ -184,6 +184,47 @@ test('takes its unfinished file away when the process exits in the middle', () =
     assert.equal(await readdir(folder), []);
   }));
 
+const OUTPUT = (name: string) => JSON.stringify(new URL(`../../ts/video/${name}.js`, import.meta.url).href);
+
+/** Runs a program that may put functions of its own in place of those of `fs` and `fsPromises`, and then calls `patched`. */
+function exiting(program: string, folder: string): void {
+  const text = `
+    import fs from 'node:fs';
+    import fsPromises from 'node:fs/promises';
+    import { syncBuiltinESMExports as patched } from 'node:module';
+    const { OutputFolder } = await import(${OUTPUT('output-folder')});
+    const folder = process.argv[1];
+    const output = await OutputFolder.create(folder + '/out', true, () => true);
+    fs.writeFileSync(output.temporary + '/new', '');
+    ${program}`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', text, folder], { encoding: 'utf8' });
+  assert.is(child.status, 0, child.stderr);
+}
+
+test('takes away what a thread still writes into its folder while the process exits', () =>
+  withFolder(async (folder) => {
+    exiting(
+      `const { rmSync } = fs;
+      fs.rmSync = (...words) => {
+        fs.rmSync = rmSync;
+        patched();
+        throw Object.assign(new Error('a file came up'), { code: 'ENOTEMPTY' });
+      };
+      patched();
+      process.exit(0);`,
+      folder,
+    );
+    assert.equal(await readdir(folder), []);
+  }));
+
+test('leaves the new folder and nothing of the old one when the process exits while that is removed', () =>
+  withFolder(async (folder) => {
+    await mkdir(join(folder, 'out'));
+    await writeFile(join(folder, 'out', 'old'), '');
+    exiting('fsPromises.rm = () => process.exit(0); patched(); await output.commit();', folder);
+    assert.equal(await readdir(folder, { recursive: true }), ['out', 'out/new']);
+  }));
+
 for (const name of ['out.mp4', 'out.mkv', 'out.gif', 'out']) {
   test(`says that the disk is full, and leaves it as it was (${name})`, () =>
     withFolder(async (folder) => {

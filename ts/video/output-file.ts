@@ -6,9 +6,20 @@ import { FlavrError, type FlavrErrorCode } from '../errors.js';
 
 // What a process that ends in the middle must take away; a killed one cannot.
 const unfinished = new Set<string>();
+const MOST_TRIES = 10;
 
 function removeUnfinished(): void {
-  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
+  for (const path of unfinished) remove(path, MOST_TRIES);
+}
+
+// Threads go on writing while the process exits: a file of theirs may come up in a folder that was just emptied.
+function remove(path: string, tries: number): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // What cannot be removed at all must not keep what comes after it.
+    if (tries > 1) remove(path, tries - 1);
+  }
 }
 
 export function rememberUnfinished(path: string): void {

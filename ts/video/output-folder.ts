@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FlavrError } from '../errors.js';
@@ -68,13 +69,17 @@ export class OutputFolder {
   // A folder that is not empty cannot be renamed over; the old one steps aside until the new one stands.
   async #replace(): Promise<void> {
     const old = temporaryName(this.path);
-    await rename(this.path, old);
+    // At once: a process that exits in between would take the new one away, and leave the old one where nobody looks.
+    renameSync(this.path, old);
     try {
-      await rename(this.temporary, this.path);
+      renameSync(this.temporary, this.path);
     } catch (error) {
-      await rename(old, this.path);
+      renameSync(old, this.path);
       throw error;
     }
+    // From here on it is the old one that must not stay, and there may be much of it.
+    rememberUnfinished(old);
     await rm(old, { recursive: true, force: true });
+    forgetUnfinished(old);
   }
 }
