@@ -10,13 +10,14 @@ const require = createRequire(import.meta.url);
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 
 // Compiled beside and moved into place: whoever reads dist/ meanwhile finds it whole.
-const fresh = join(root, 'dist.new');
-rmSync(fresh, { recursive: true, force: true });
+const [dist, fresh, old] = ['dist', 'dist.new', 'dist.old'].map((name) => join(root, name));
+for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
 const compile = [tsc, '-p', join(root, 'tsconfig.json'), '--outDir', fresh];
 const { status } = spawnSync(process.execPath, compile, { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-renameSync(fresh, join(root, 'dist'));
+if (existsSync(dist)) renameSync(dist, old);
+renameSync(fresh, dist);
+rmSync(old, { recursive: true, force: true });
 // npm makes a bin executable when it installs a package, but not when it links a clone.
-const cli = join(root, 'dist', 'cli', 'main.js');
+const cli = join(dist, 'cli', 'main.js');
 if (existsSync(cli)) chmodSync(cli, 0o755);

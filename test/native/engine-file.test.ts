@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -31,6 +32,20 @@ test('an engine comes back from its file as it was', async () => {
 
 test('the header alone is read without the plan', async () => {
   assert.equal(await readEngineHeader(await written('header.engine')), { ...ENGINE.header, planBytes: 5000 });
+});
+
+test('a process that exits before an engine is whole leaves nothing of it', () => {
+  const place = temporaryFolder();
+  const program = `
+    import fsPromises from 'node:fs/promises';
+    import { syncBuiltinESMExports } from 'node:module';
+    fsPromises.rename = () => process.exit(7);
+    syncBuiltinESMExports();
+    const { writeEngine } = await import(${JSON.stringify(new URL('../../ts/engine/file.js', import.meta.url).href)});
+    await writeEngine(process.argv[1], { header: ${JSON.stringify(ENGINE.header)}, plan: new Uint8Array(10) });`;
+  const words = ['--input-type=module', '-e', program, join(place, 'a.engine')];
+  assert.is(spawnSync(process.execPath, words).status, 7);
+  assert.equal(readdirSync(place), []);
 });
 
 test('writing leaves nothing but the file, and replaces an older one', async () => {

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { FlavrError } from '../errors.js';
 import type { GraphEstimate, GraphForm, Lowering, Precision } from '../model/graph-spec.js';
 import type { TensorRtFamily } from '../native.js';
+import { forgetUnfinished, rememberUnfinished } from '../unfinished.js';
 
 /** What an engine was built for, beyond the library's version. */
 export type EngineTarget =
@@ -87,8 +88,9 @@ export async function writeEngine(path: string, engine: Engine): Promise<void> {
 /** Writes a file under a temporary name in its folder, syncs it, and gives it its name. */
 export async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx');
+  rememberUnfinished(temporary);
   try {
+    const file = await open(temporary, 'wx');
     try {
       for (const part of parts) await file.writeFile(part);
       await file.sync();
@@ -99,6 +101,8 @@ export async function writeAtomically(path: string, parts: readonly Uint8Array[]
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    forgetUnfinished(temporary);
   }
   const folder = await open(dirname(path));
   await folder.sync().finally(() => folder.close());

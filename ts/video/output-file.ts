@@ -1,36 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FlavrError, type FlavrErrorCode } from '../errors.js';
-
-// What a process that ends in the middle must take away; a killed one cannot.
-const unfinished = new Set<string>();
-const MOST_TRIES = 10;
-
-function removeUnfinished(): void {
-  for (const path of unfinished) remove(path, MOST_TRIES);
-}
-
-// Threads go on writing while the process exits: a file of theirs may come up in a folder that was just emptied.
-function remove(path: string, tries: number): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch {
-    // What cannot be removed at all must not keep what comes after it.
-    if (tries > 1) remove(path, tries - 1);
-  }
-}
-
-export function rememberUnfinished(path: string): void {
-  if (unfinished.size === 0) process.on('exit', removeUnfinished);
-  unfinished.add(path);
-}
-
-export function forgetUnfinished(path: string): void {
-  unfinished.delete(path);
-  if (unfinished.size === 0) process.off('exit', removeUnfinished);
-}
+import { forgetUnfinished, rememberUnfinished } from '../unfinished.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'its folder does not exist',

@@ -2,7 +2,8 @@ import { renameSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FlavrError } from '../errors.js';
-import { forgetUnfinished, outputExists, rememberUnfinished, temporaryName, unwritable } from './output-file.js';
+import { forgetUnfinished, rememberUnfinished } from '../unfinished.js';
+import { outputExists, temporaryName, unwritable } from './output-file.js';
 
 const holdsOther = (path: string, name: string): FlavrError =>
   new FlavrError(
