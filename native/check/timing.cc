@@ -19,8 +19,9 @@ double secondsSince(Clock::time_point start) { return std::chrono::duration<doub
 struct Pace {
   std::size_t windows = 0;
   double seconds = 0;
-  // Of the device, over the same time.
+  // Of the device, over the same time; it may be ahead of whoever takes the windows.
   double computeMs = 0;
+  std::size_t computed = 0;
   SessionStats stats{};
 
   double callsPerSecond() const noexcept { return static_cast<double>(windows) / seconds; }
@@ -29,16 +30,19 @@ struct Pace {
 Result<Pace> runAhead(Player& player, const Frames& clip, double seconds) {
   Pace pace;
   Clock::time_point start;
-  double computedBefore = 0;
+  SessionStats before{};
   FLAVR_TRY(player.play(clip, kForever, [&](const Player::Played& window) {
     if (window.number == kWarmUp) {
       start = Clock::now();
-      computedBefore = player.stats().inferMs;
+      before = player.stats();
     }
     if (window.number <= kWarmUp) return true;
     pace.windows = window.number - kWarmUp;
+    // Within the time that is taken afterwards: this thread may have to wait for a core in between.
+    const SessionStats now = player.stats();
+    pace.computeMs = now.inferMs - before.inferMs;
+    pace.computed = now.windows - before.windows;
     pace.seconds = secondsSince(start);
-    pace.computeMs = player.stats().inferMs - computedBefore;
     return pace.windows < kWarmUp || pace.seconds < seconds;
   }));
   pace.stats = player.stats();
@@ -76,7 +80,7 @@ Result<Timing> measure(Machine& machine, const Graph& graph, const std::vector<s
     timing.windows = found.windows;
     timing.callsPerSecond = found.callsPerSecond();
     timing.busyShare = found.computeMs / 1e3 / found.seconds;
-    timing.computeMs = found.computeMs / static_cast<double>(found.windows);
+    timing.computeMs = found.computeMs / static_cast<double>(found.computed);
     timing.graphs = found.stats.graphs;
     timing.plannedBytes = found.stats.deviceBytes;
     timing.takenBytes = before - freeBytes(machine);
