@@ -3,7 +3,7 @@ import { unwritable } from '../video/output-file.js';
 import { COMMANDS } from './commands.js';
 import { runCommandLine } from './run.js';
 
-// Time for what an interrupted command, having ended, still frees.
+// Time for what a command that was interrupted, or is so now, still frees after its end.
 const LINGER_MS = 100;
 
 const controller = new AbortController();
@@ -31,4 +31,6 @@ const streams = {
 const code = await runCommandLine(COMMANDS, process.argv.slice(2), streams, controller.signal);
 // What could not be told is a failure, whatever else was done.
 process.exitCode ||= code;
-if (controller.signal.aborted) setTimeout(() => process.exit(), LINGER_MS).unref();
+const linger = () => void setTimeout(() => process.exit(), LINGER_MS).unref();
+if (controller.signal.aborted) linger();
+else controller.signal.addEventListener('abort', linger);
