@@ -48,8 +48,8 @@ def interrupt_once() -> None:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal latest
-        before, latest = latest, time.monotonic()
-        if latest - before > ECHO:
+        if time.monotonic() - latest > ECHO:
+            latest = time.monotonic()
             signal.default_int_handler(number, frame)
 
     for number in INTERRUPTIONS:
