@@ -104,18 +104,18 @@ export class CpuProcess {
     const { inputs, fed, encode } = plan((await this.#block) ?? 1);
     // Here the graph is written while the process makes weights.
     const [bytes] = await Promise.all([encode(), this.#feed(fed)]);
-    const names = fed.flatMap((kernel) => kernel.inputs);
+    const names = fed.map(({ input }) => input);
     await this.ask('ready', { op: 'prepare', bytes: bytes.length, graph, inputs, fed: names, threads }, bytes);
   }
 
   /** Hands over the kernels that the process does not have yet. */
   async #feed(kernels: readonly FedKernel[]): Promise<void> {
-    for (const { name, shape, slices, inputs, weight } of kernels) {
+    for (const { name, shape, slices, input, weight } of kernels) {
       let fed = this.#fed.get(name);
       if (!fed) {
         const values = weight();
         const payload = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-        fed = this.ask('ready', { op: 'feed', bytes: payload.length, shape, slices, inputs }, payload);
+        fed = this.ask('ready', { op: 'feed', bytes: payload.length, shape, slices, input }, payload);
         this.#fed.set(name, fed);
         fed.catch(() => this.#fed.delete(name));
       }

@@ -16,7 +16,7 @@ export type Request =
   /** How many channels ONNX Runtime has side by side where it convolves. Answered by `block`. */
   | { op: 'ask-block'; id: number; bytes: 0 }
   /** Payload: the kernel's values in float32. It feeds the graphs prepared from now on. Answered by `ready` or `failed`. */
-  | ({ op: 'feed'; id: number; bytes: number } & Pick<FedKernel, 'shape' | 'slices' | 'inputs'>)
+  | ({ op: 'feed'; id: number; bytes: number } & Pick<FedKernel, 'shape' | 'slices' | 'input'>)
   /** Payload: the ONNX graph. Answered by `ready` or `failed`. */
   | {
       op: 'prepare';

@@ -59,9 +59,9 @@ export interface FedKernel {
   readonly slices: readonly number[];
   /** Row-major values. */
   readonly weight: () => Float32Array;
-  /** Names of the graph's inputs, one for each point along the rows. */
-  readonly inputs: readonly string[];
-  /** What all inputs take. */
+  /** The graph's input for them. */
+  readonly input: string;
+  /** What that takes. */
   readonly bytes: number;
 }
 

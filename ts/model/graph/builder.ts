@@ -105,12 +105,12 @@ export class GraphBuilder {
     return this.node(op, name, inputs, shape, attributes, ElementType.float32, BLOCKS_DOMAIN);
   }
 
-  /** Declares inputs for the weights of a kernel, each float32 of this shape. */
-  feed(kernel: FedKernel, shape: readonly number[]): Value[] {
+  /** Declares the input for a kernel's weights, float32 of this shape. */
+  feed(kernel: FedKernel, shape: readonly number[]): Value {
+    const value = { name: this.#unique(kernel.input), type: ElementType.float32, shape };
     this.fed.push(kernel);
-    const values = kernel.inputs.map((name) => ({ name: this.#unique(name), type: ElementType.float32, shape }));
-    this.#fedInputs.push(...values);
-    return values;
+    this.#fedInputs.push(value);
+    return value;
   }
 
   /** Declares the value under this name as an output of the graph. */

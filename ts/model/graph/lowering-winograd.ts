@@ -18,9 +18,9 @@ const LEAST_CHANNELS = { inOrder: 128, inBlocks: 64 };
 
 /**
  * The 2d lowering with Winograd's algorithm: along time as in `LoweringWinogradTime`, and in wide layers along the rows too,
- * as in `RowsWinograd`. Those have all steps in one stack, and so have wide transposed convolutions, with their phases apart;
- * in a graph in blocks, all layers that the algorithm fits. What stands behind one of them stays as it is; a batch of several
- * windows has none.
+ * as in `RowsWinograd`. Those have all steps in one stack, its rows in tiles, and so have wide transposed convolutions, with their
+ * phases apart; in a graph in blocks, all layers that the algorithm fits. What stands behind one of them stays as it is; a batch
+ * of several windows has none.
  */
 export class LoweringWinograd implements Lowering<Activation, Value> {
   readonly #b: GraphBuilder;
@@ -51,13 +51,12 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
     const alongRows = Math.min(channels, out) >= least && rows === 3 && stride.space === 1;
     const layer = this.#steps.convLayer(x.shape, x.length, kernel, stride);
     if ((alongRows || this.#inBlocks) && fitsStack(x, layer)) {
-      return this.#ofStack(
-        alongRows
-          ? [this.#rows.convolve(name, x.stack, kernel, slicesInOrder(layer))]
-          : convolveStack(this.#b, name, x.stack, [layer]),
-      );
+      if (alongRows) return this.#rows.convolve(name, x, kernel, slicesInOrder(layer));
+      return this.#ofStack(convolveStack(this.#b, name, x.stack, [layer]));
     }
     if (x.stacked && time === 1 && stride.time === 1) {
+      const ofPositions = rows === 1 && stride.space === 1;
+      if (ofPositions) return this.#each(name, x, (stack, named, parts) => stack.conv(named, parts, kernel, stride));
       return this.#ofStack(this.#stack.conv(`${name}.stack`, [x.stack], kernel, stride));
     }
     return this.#ofSteps(this.#steps.conv(name, x.steps, kernel, stride));
@@ -122,7 +121,7 @@ export class LoweringWinograd implements Lowering<Activation, Value> {
   fuse(name: string, x: Activation, kernel: Kernel): Value {
     if (!x.stacked) return this.#steps.fuse(name, x.steps, kernel);
     // A stack's steps lie side by side as channels do.
-    const fused = x.parts.map((part, i) => {
+    const fused = (x.phases ?? [x.stack]).map((part, i) => {
       const [steps, channels, height, width] = part.shape as [number, number, number, number];
       const image = this.#b.reshape(`${name}.image${i}`, part, [1, steps * channels, height, width]);
       return this.#stack.fuse(`${name}.phase${i}`, [image], kernel);

@@ -30,7 +30,7 @@ export function convolveStack(b: GraphBuilder, name: string, x: Value, layers: r
     const attributes = { ...layer.form.attributes, group: TERMS };
     const products = b.node('Conv', at('products'), inputs, [tiles, TERMS * out, ...size], attributes);
     const all = b.reshape(at('all'), products, [tiles, TERMS, elementCount([out, ...size])]);
-    const ofTerms = matrixProduct(b, at('of-terms'), OF_TERMS, all);
+    const ofTerms = matrixProduct(b, `${name}.phase${phase}`, 'of-terms', OF_TERMS, all);
     return b.reshape(at('stack'), ofTerms, [TILE * tiles, out, ...size]);
   });
 }

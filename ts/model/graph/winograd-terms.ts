@@ -1,7 +1,7 @@
 import { ElementType } from '../onnx/proto.js';
 import type { GraphBuilder, Value } from './builder.js';
 import type { Kernel } from './weights.js';
-import { BIASED_TERM, OF_STEPS, TERMS, TILE } from './winograd-time.js';
+import { BIASED_TERM, stepsMatrix, TERMS, TILE } from './winograd-time.js';
 
 // Winograd's algorithm along time on a stack of all steps, where the six terms are groups of channels.
 
@@ -11,42 +11,39 @@ export function termsOf(b: GraphBuilder, name: string, x: Value): Value {
   const [steps, channels, height, width] = stack.shape as [number, number, number, number];
   const tiles = steps / TILE;
   const flat = b.reshape(`${name}.flat`, stack, [steps, channels * height * width]);
-  const sums = matrixProduct(b, `${name}.of-steps`, stepsMatrix(tiles), flat);
+  const sums = matrixProduct(b, name, 'of-steps', stepsMatrix(tiles), flat);
   return b.reshape(`${name}.terms`, sums, [tiles, TERMS * channels, height, width]);
 }
 
-/** The bias of the term that each step takes once. */
-export function termBias(b: GraphBuilder, { name, bias }: Kernel): Value[] {
+/** The bias of a layer, which belongs to the one of its terms that each step takes once. */
+export function termBias(
+  b: GraphBuilder,
+  { name, bias }: Kernel,
+  terms: number = TERMS,
+  biased: number = BIASED_TERM,
+): Value[] {
   if (!bias) return [];
-  const length = TERMS * bias.length;
+  const length = terms * bias.length;
   return [
     b.weight(`${name}.winograd.bias`, ElementType.float32, [length], () => {
       const values = new Float32Array(length);
-      values.set(bias, BIASED_TERM * bias.length);
+      values.set(bias, biased * bias.length);
       return values;
     }),
   ];
 }
 
-/** The product of a small constant matrix, the only one of its size, and x. */
-export function matrixProduct(b: GraphBuilder, name: string, matrix: readonly (readonly number[])[], x: Value): Value {
+/** The product of a small constant matrix, the only one of its size that makes `what`, and x. */
+export function matrixProduct(
+  b: GraphBuilder,
+  name: string,
+  what: 'of-steps' | 'of-rows' | 'of-terms',
+  matrix: readonly (readonly number[])[],
+  x: Value,
+): Value {
   const size = [matrix.length, matrix[0]!.length];
-  const constant = b.weight(`winograd[${size.join('x')}]`, ElementType.float32, size, () =>
+  const constant = b.weight(`winograd.${what}[${size.join('x')}]`, ElementType.float32, size, () =>
     Float32Array.from(matrix.flat()),
   );
-  return b.node('MatMul', name, [constant, x], x.shape.with(-2, matrix.length));
-}
-
-/** Makes the terms of all tiles of all steps; what is outside the window is nothing. */
-function stepsMatrix(tiles: number): number[][] {
-  return Array.from({ length: tiles }, (_, tile) =>
-    OF_STEPS.map((factors) => {
-      const row = new Array<number>(tiles * TILE).fill(0);
-      factors.forEach((factor, i) => {
-        const step = tile * TILE + i - 1;
-        if (step >= 0 && step < row.length) row[step] = factor;
-      });
-      return row;
-    }),
-  ).flat();
+  return b.node('MatMul', `${name}.${what}`, [constant, x], x.shape.with(-2, matrix.length));
 }

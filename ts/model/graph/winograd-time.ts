@@ -51,3 +51,17 @@ export function fitsTiles({ taps, steps, weightShape }: TimeLayer, inputs: numbe
 /** The slices of the kernel that meet the step before, the same and the step behind. */
 export const slicesInOrder = ({ taps }: Pick<TimeLayer, 'taps'>): number[] =>
   [-1, 0, 1].map((step) => taps(0).find((tap) => tap.step === step)!.slice);
+
+/** Makes the terms of all tiles of all steps; what is outside the window is nothing. */
+export function stepsMatrix(tiles: number): number[][] {
+  return Array.from({ length: tiles }, (_, tile) =>
+    OF_STEPS.map((factors) => {
+      const row = new Array<number>(tiles * TILE).fill(0);
+      factors.forEach((factor, i) => {
+        const step = tile * TILE + i - 1;
+        if (step >= 0 && step < row.length) row[step] = factor;
+      });
+      return row;
+    }),
+  ).flat();
+}

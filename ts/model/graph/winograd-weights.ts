@@ -1,4 +1,5 @@
 import type { FedKernel } from '../graph-spec.js';
+import { elementCount } from '../shape.js';
 import { OF_KERNEL, TERMS } from './winograd-time.js';
 
 // Where vectors of weights lie across two cache lines each, a window takes 1.2 % more time. What glibc gives for a large
@@ -6,27 +7,41 @@ import { OF_KERNEL, TERMS } from './winograd-time.js';
 const LINE = 64;
 const TO_LINE = LINE - 16;
 
-/** Of a kernel's weights at a point, as `RowsWinograd` convolves with them: for all terms along time, rows of three. */
-export const pointShape = ([out, channels]: readonly number[]): [number, number, number, number] => [
-  TERMS * out!,
+/** Of a kernel's weights as `RowsWinograd` convolves with them: for all terms, rows of three. */
+export const rowsShape = ([out, channels]: readonly number[]): [number, number, number, number] => [
+  TERMS * TERMS * out!,
   channels!,
   1,
   3,
 ];
 
 /**
- * A kernel [out, in, 3, 3, 3] at one point along the rows, for all terms along time: [6 * out, in, 1, 3].
+ * A kernel [out, in, 3, 3, 3] for all terms along time of each along the rows: [36 * out, in, 1, 3].
  * @param block 1 for row-major order, else how many channels, in and out, stand side by side in ONNX Runtime's own order.
  */
-export function pointWeights(
+export function rowsWeights(
+  { shape, slices }: Pick<FedKernel, 'shape' | 'slices'>,
+  kernel: Float32Array,
+  block = 1,
+): Float32Array {
+  const length = elementCount(rowsShape(shape));
+  const weights = new Float32Array(new ArrayBuffer(4 * length + LINE), TO_LINE, length);
+  for (let point = 0, ofPoint = length / TERMS; point < TERMS; point++) {
+    writePoint(weights.subarray(point * ofPoint, (point + 1) * ofPoint), { shape, slices }, kernel, point, block);
+  }
+  return weights;
+}
+
+/** The weights at one point along the rows, for all terms along time. */
+function writePoint(
+  weights: Float32Array,
   { shape, slices }: Pick<FedKernel, 'shape' | 'slices'>,
   kernel: Float32Array,
   point: number,
-  block = 1,
-): Float32Array {
+  block: number,
+): void {
   const [out, channels] = shape as [number, number];
-  const term = out * channels * 3;
-  const weights = new Float32Array(new ArrayBuffer(4 * TERMS * term + LINE), TO_LINE, TERMS * term);
+  const term = weights.length / TERMS;
   const taps = slices.flatMap((slice) => [0, 1, 2].map((column) => slice * 9 + column));
   const [top, middle, bottom] = OF_KERNEL[point]!;
   const [[first], [outer, inner], , [low, mid, high], , [, , last]] = OF_KERNEL;
@@ -54,7 +69,6 @@ export function pointWeights(
       weights[to + 5 * term] = last * behind;
     }
   });
-  return weights;
 }
 
 /**
