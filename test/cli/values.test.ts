@@ -38,7 +38,10 @@ test('a time is seconds, minutes or hours, exact', () => {
   assert.equal(timeOption('--start', '12.5'), rational(25n, 2n));
   assert.equal(timeOption('--start', '1:02.25'), rational(249n, 4n));
   assert.equal(timeOption('--start', '1:00:00'), rational(3600n));
-  for (const text of ['', '-1', '1:', 'soon', '1:2:3:4']) refuses(() => timeOption('--start', text), /--start/);
+  assert.equal(timeOption('--start', '90:05'), rational(5405n));
+  assert.equal(timeOption('--start', '100:59:59.5'), rational(727199n, 2n));
+  for (const text of ['', '-1', '1:', 'soon', '1:2:3:4', '1:75', '1:60', '0:60:00', '1:2:075'])
+    refuses(() => timeOption('--start', text), /--start/);
 });
 
 test('a size is two numbers with an x between them', () => {

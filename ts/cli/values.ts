@@ -38,10 +38,13 @@ export function rateOption(option: string, text: string | undefined): Rational |
   return rate.num > 0n ? rate : refuse(option, 'more than 0', text);
 }
 
+/** After a colon there are at most 59 minutes and less than 60 seconds. */
+const TIME = /^(?:(?:(\d+):(?=[0-5]?\d:))?(\d+):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d+)?)$/;
+
 /** A time such as 12.5, 1:02.5 or 1:00:00, in seconds, exact. */
 export function timeOption(option: string, text: string | undefined): Rational | undefined {
   if (text === undefined) return undefined;
-  const match = /^(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)$/.exec(text.trim());
+  const match = TIME.exec(text.trim());
   if (!match) return refuse(option, 'seconds or [H:]MM:SS, such as 12.5 or 1:02.5', text);
   const [, hours = '0', minutes = '0', seconds = '0'] = match;
   const { num, den } = parseRational(seconds, option);
