@@ -3,13 +3,13 @@
     python baselines.py --data clips --split split.json --cache runs/cache
 
 Every k-th decoded frame goes through the filter in the video's own pixel format; its frames are matched to the truth
-by their time stamps. minterpolate leaves some gaps at the end out: all three are measured on what it fills.
+by their time stamps. minterpolate leaves some gaps at the end out: all are measured on what it fills.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from statistics import fmean
 
@@ -20,7 +20,7 @@ import command
 import metrics
 import validate
 from clips import ClipError
-from validate import HeldOutClip, Score
+from validate import HeldOutClip, Method, Score
 
 FILTER = "mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
 MINTERPOLATE = "FFmpeg minterpolate"
@@ -63,24 +63,32 @@ def minterpolate(kept: list[av.VideoFrame], k: int) -> Iterator[tuple[int, np.nd
     yield from ready()
 
 
-def measure(clip: HeldOutClip, k: int) -> dict[str, Score]:
-    """The three methods' means over the new frames that minterpolate gives."""
-    frames = decoded(clip)
-    truth = [frame.to_ndarray(format="rgb24") for frame in frames]
-    methods = {"linear blend": validate.blend(k), "nearest frame": validate.nearest(k)}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (MINTERPOLATE, *methods)}
-    for instant, made in minterpolate(frames[::k], k):
+def filled(clip: HeldOutClip, k: int) -> dict[int, dict[int, np.ndarray]]:
+    """What minterpolate makes of the frames that factor k keeps: of each gap that it fills, frame j, 0 < j < k."""
+    kept = decoded(clip)[::k]
+    found: dict[int, dict[int, np.ndarray]] = {}
+    for instant, made in minterpolate(kept, k):
         gap, j = divmod(instant, k)
-        if j == 0 or (gap + 1) * k >= len(truth):
-            continue
-        window = np.stack([truth[gap * k], truth[(gap + 1) * k]])
-        for name, image in (
-            (MINTERPOLATE, made),
-            *((name, method(window)[j - 1]) for name, method in methods.items()),
-        ):
-            found[name].append((metrics.psnr(image, truth[instant]), metrics.ssim_matlab(image, truth[instant])))
-    if not found[MINTERPOLATE]:
-        raise ClipError(f"minterpolate makes no frame of the {len(frames[::k])} that factor {k} keeps")
+        if j > 0 and gap + 1 < len(kept):
+            found.setdefault(gap, {})[j] = made
+    if not found:
+        raise ClipError(f"minterpolate makes no frame of the {len(kept)} that factor {k} keeps")
+    return found
+
+
+def measure(clip: HeldOutClip, k: int, models: Mapping[str, Method] | None = None, inputs: int = 2) -> dict[str, Score]:
+    """Means of models that look at `inputs` frames and of the three, over the new frames that minterpolate gives."""
+    models = models or {}
+    simple = {"linear blend": validate.blend(k), "nearest frame": validate.nearest(k)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (*models, MINTERPOLATE, *simple)}
+    gaps = filled(clip, k)
+    for gap, (window, truth) in enumerate(clip.gaps(k, inputs)):
+        if made := gaps.get(gap):
+            answers = {name: method(window) for name, method in (models | simple).items()}
+            for j, image in made.items():
+                images = {MINTERPOLATE: image} | {name: answer[j - 1] for name, answer in answers.items()}
+                for name, one in images.items():
+                    found[name].append((metrics.psnr(one, truth[j - 1]), metrics.ssim_matlab(one, truth[j - 1])))
     return {name: Score(fmean(p for p, _ in all), fmean(s for _, s in all), len(all)) for name, all in found.items()}
 
 

@@ -30,7 +30,11 @@ def file_lines(path: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     validate.add_model_options(parser, gaps=None)
-    parser.add_argument("--baselines", action="store_true", help="measure minterpolate, blend and nearest frame too")
+    parser.add_argument(
+        "--baselines",
+        action="store_true",
+        help="measure minterpolate, blend and nearest frame beside it, all on what minterpolate fills",
+    )
     args = parser.parse_args(arguments)
     if args.baselines and args.gaps:
         parser.error(
@@ -40,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     k, inputs = config.factor, config.inputs
 
     def scores(clip: HeldOutClip) -> dict[str, Score]:
-        own = {args.model.stem: validate.measure(method, clip, k, inputs, args.gaps)}
-        return own | baselines.measure(clip, k) if args.baselines else own
+        name = args.model.stem
+        if args.baselines:
+            return baselines.measure(clip, k, {name: method}, inputs)
+        return {name: validate.measure(method, clip, k, inputs, args.gaps)}
 
     with validate.named_clips(args, k) as clips:
         print(f"{file_lines(args.model)}\n", flush=True)

@@ -53,6 +53,7 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, ha
         **describe(checkpoint.config),
         "objective": recipe.objective.upper(),
         "consistency": f"{recipe.consistency:g}",
+        "apart": recipe.apart,
         "steps": str(checkpoint.progress.step),
         "batch": str(recipe.batch),
         "crop": str(recipe.crop),

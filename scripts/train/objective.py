@@ -21,11 +21,12 @@ def psnr_loss(answers: Tensor, truth: Tensor) -> Tensor:
     return SCALE * torch.log(errors + FLOOR).mean()
 
 
-LOSSES = {"l1": F.l1_loss, "psnr": psnr_loss}
+# A square asks most where two answers are furthest apart, and next to nothing where they agree to 40 dB or better.
+LOSSES = {"l1": F.l1_loss, "psnr": psnr_loss, "square": F.mse_loss}
 
 
 def objective(network: nn.Module, recipe: Recipe, step: int, frames: Tensor, truth: Tensor) -> Tensor:
-    """The recipe's objective, and `consistency` times the same of how far the answers to twins are apart.
+    """The recipe's objective, and `consistency` times how far the answers to twins are apart, which `apart` measures.
 
     With the latter, every sample comes with a twin that is mirrored, at every other step reversed in time; the twin is
     a sample like any other, and its answer, turned back, is to be the answer to the sample.
@@ -36,9 +37,9 @@ def objective(network: nn.Module, recipe: Recipe, step: int, frames: Tensor, tru
     frames = frames.contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=recipe.bf16):
         answers = network(frames).float()
-    distance = LOSSES[recipe.objective]
-    loss = distance(answers, truth)
+    loss = LOSSES[recipe.objective](answers, truth)
     if recipe.consistency:
         own, twins = answers.chunk(2)
+        distance = LOSSES[recipe.objective if recipe.apart == "objective" else recipe.apart]
         loss = loss + recipe.consistency * distance(own, twins.flip(of_answers))
     return loss

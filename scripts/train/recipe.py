@@ -53,6 +53,7 @@ class Recipe:
     clip_norm: float = 1.0
     ema: float = 0.999
     consistency: float = 0.0
+    apart: str = "objective"
     bf16: bool = True
     seed: int = 0
     # watching
@@ -152,12 +153,17 @@ HELP = {
     "schedule": "cosine: lr falls to min-lr at the last step; plateau: it halves after `patience` poor validations",
     "warmup": "steps over which lr rises from zero",
     "ema": "decay of the moving average of the weights, which is validated and exported",
-    "consistency": "weight of how far, as the objective measures it, the answers to a sample and to its mirrored or "
-    "reversed twin are apart; above 0 the twins double the work and the memory of a step",
+    "consistency": "weight of how far the answers to a sample and to its mirrored or reversed twin are apart; above 0 "
+    "the twins double the work and the memory of a step",
+    "apart": "how that is measured: as the objective measures an error, or by the mean square difference",
     "bf16": "autocast to bfloat16 (CPU and CUDA)",
     "validation_gaps": "gaps measured of each clip named under `select` in the split file",
 }
-CHOICES = NETWORKS | {"objective": ("l1", "psnr"), "schedule": ("cosine", "plateau")}
+CHOICES = NETWORKS | {
+    "objective": ("l1", "psnr"),
+    "schedule": ("cosine", "plateau"),
+    "apart": ("objective", "square"),
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
