@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from statistics import fmean
 
 import av
 import numpy as np
@@ -89,7 +88,7 @@ def measure(clip: HeldOutClip, k: int, models: Mapping[str, Method] | None = Non
                 images = {MINTERPOLATE: image} | {name: answer[j - 1] for name, answer in answers.items()}
                 for name, one in images.items():
                     found[name].append((metrics.psnr(one, truth[j - 1]), metrics.ssim_matlab(one, truth[j - 1])))
-    return {name: Score(fmean(p for p, _ in all), fmean(s for _, s in all), len(all)) for name, all in found.items()}
+    return {name: Score.mean(frames) for name, frames in found.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -40,6 +40,11 @@ class Score:
     ssim: float
     frames: int
 
+    @staticmethod
+    def mean(found: Sequence[tuple[float, float]]) -> Score:
+        """Of the PSNR and SSIM of each frame."""
+        return Score(fmean(p for p, _ in found), fmean(s for _, s in found), len(found))
+
 
 @dataclass(frozen=True)
 class HeldOutClip:
@@ -213,7 +218,7 @@ def measure(
     for window, truth in clip.gaps(k, inputs, most):
         for made, real in zip(method(window), truth, strict=True):
             found.append((metrics.psnr(made, real), metrics.ssim_matlab(made, real) if ssim else 0.0))
-    return Score(fmean(p for p, _ in found), fmean(s for _, s in found), len(found))
+    return Score.mean(found)
 
 
 def table(found: Sequence[Mapping[str, Score]], clips: Sequence[HeldOutClip]) -> str:
