@@ -123,8 +123,12 @@ HostFrame Session::copy(const void* data) noexcept {
 }
 
 SessionStats Session::stats() const noexcept {
-  return {windows_,
-          batches_,
+  const Work work = [this] {
+    const std::lock_guard lock(mutex_);
+    return work_;
+  }();
+  return {work.windows,
+          work.batches,
           copiesIn_ + counters_.stagedCopies,
           copiesOut_,
           counters_.gathers,
@@ -132,7 +136,7 @@ SessionStats Session::stats() const noexcept {
           counters_.graphsFailed,
           pool_->freeBlocks(),
           pool_->lentBlocks(),
-          static_cast<double>(inferNs_) / 1e6,
+          work.ms,
           counters_.deviceBytes,
           counters_.pinnedBytes};
 }
@@ -258,15 +262,17 @@ void Session::handOver(Enqueued& enqueued) noexcept {
   {
     const std::lock_guard lock(mutex_);
     completed_ = enqueued.run.number;
+    if (elapsed.ok()) {
+      work_.windows += enqueued.run.windows;
+      work_.batches += 1;
+      work_.ms += elapsed.value();
+    }
   }
   completedChanged_.notify_one();
   if (!elapsed.ok()) {
     enqueued.run.blocks.clear();  // back in the pool before the caller hears of it
     return enqueued.done(std::move(elapsed).error());
   }
-  inferNs_ += static_cast<std::uint64_t>(elapsed.value() * 1e6);
-  windows_ += enqueued.run.windows;
-  ++batches_;
   enqueued.done(collect(enqueued.run));
 }
 

@@ -124,6 +124,12 @@ class Session {
     std::function<void(Outcome)> done;
   };
   struct Stop {};
+  // What the device has done.
+  struct Work {
+    std::uint64_t windows = 0;
+    std::uint64_t batches = 0;
+    double ms = 0;
+  };
   using Pending = std::variant<Uploaded, Enqueued, Stop>;
 
   Session(std::shared_ptr<Device> device, const SessionOptions& options);
@@ -150,11 +156,8 @@ class Session {
   const SessionOptions options_;
   const std::shared_ptr<BlockPool> pool_;
   PipelineCounters counters_;
-  std::atomic<std::uint64_t> windows_{0};
-  std::atomic<std::uint64_t> batches_{0};
   std::atomic<std::uint64_t> copiesIn_{0};
   std::atomic<std::uint64_t> copiesOut_{0};
-  std::atomic<std::uint64_t> inferNs_{0};
   std::atomic<bool> cancelled_{false};
   bool closing_ = false;  // caller thread
 
@@ -164,9 +167,10 @@ class Session {
   std::uint64_t enqueued_ = 0;
 
   // Written by the wait thread, awaited by the enqueue thread.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable completedChanged_;
   std::atomic<std::uint64_t> completed_{0};
+  Work work_;  // under mutex_: a time and windows that do not belong to each other are no time per window
 
   Queue<Command> commands_;
   Queue<Pending> pending_;

@@ -160,8 +160,7 @@ simTest('a timing has rates with and without graphs, the busy share, operations,
   const [timing] = result.throughput;
   assert.ok(Math.abs(timing.newFramesPerSecond / timing.callsPerSecond - (FACTOR - 1)) < 1e-4);
   assert.ok(timing.medianMs > 0 && timing.p99Ms >= timing.medianMs);
-  // A window may be counted on one side only, of 16 or more.
-  assert.ok(timing.computeMs > 1.8 && timing.busyShare > 0 && timing.busyShare < 1.05, JSON.stringify(timing));
+  assert.ok(timing.computeMs >= 2 && timing.busyShare > 0 && timing.busyShare < 1.05, JSON.stringify(timing));
   assert.ok(timing.graphs > 0 && timing.plainCallsPerSecond > 0);
   const spec = { width: WIDTH, height: HEIGHT, lowering: '3d', precision: 'fp16', form: 'ring' } as const;
   const { flops } = hollowGraph(ruleModel(8, { factor: FACTOR }), spec, GAIN);
