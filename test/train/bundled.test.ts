@@ -10,10 +10,10 @@ const STARTS = [0, 24, 45];
 const GREYS = [0, 1, 64, 127, 200, 255];
 
 /**
- * Decibels to which a mirrored or reversed answer must agree, by factor. 40 is the goal of all; where things move far from
- * frame to frame the 4x and 8x models guess more and do not reach it yet.
+ * Decibels to which the worst new frame of a mirrored or reversed window must agree, by factor. On average over a validation
+ * clip all models reach 40; where things move far from frame to frame they guess more, and reach less.
  */
-const AGREEMENT: Readonly<Record<number, number>> = { 2: 40, 4: 37, 8: 33 };
+const AGREEMENT: Readonly<Record<number, number>> = { 2: 39, 4: 39, 8: 37 };
 
 /** The middle of a 480x270 frame. */
 function middle(frame: Uint8Array): Uint8Array {

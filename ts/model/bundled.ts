@@ -25,7 +25,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_637_475,
     summary: 'a quarter of the published width; doubles the frame rate',
     licence: 'MIT',
-    sha256: 'a9461955feeaad97500f199fd76f31337ee746c96f9d8e6b80bac81362f6d982',
+    sha256: '0b1e346a4d614f346d47590c98b5ce17220511c8f6d72c15a2628905852722be',
   },
   {
     name: 'mini-4x',
@@ -33,7 +33,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_873_065,
     summary: 'a quarter to half of the published width; quadruples the frame rate in one pass',
     licence: 'MIT',
-    sha256: 'e46093b4781345f064540b61a39194538499196f6f526a4e3990daebccfe90c5',
+    sha256: '26d314af63d3c8cab6a9847f5bb4a3018307ce9efc6cd5967cb237c285b73688',
   },
   {
     name: 'mini-8x',
@@ -41,7 +41,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
     parameters: 2_891_893,
     summary: 'a quarter to half of the published width; gives eight times the frame rate in one pass',
     licence: 'MIT',
-    sha256: '00ef511936f9690a927037ff557e9edeb54192c459c5c1f50c4b1321fc2e329f',
+    sha256: '45845170564e6ad9bdf80e292edc483f2ddcc9f634ed1f62d11744c09a9ca599',
   },
 ];
 
