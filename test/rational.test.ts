@@ -39,6 +39,17 @@ test('numbers are read as written, not as the nearest double', () => {
   }
 });
 
+test('what is no whole number is refused as a part of a fraction, with the function that reads decimals', () => {
+  for (const value of [29.97, Number.NaN, '24', undefined] as number[]) {
+    assert.throws(
+      () => rational(value),
+      (error: { code?: string; message: string }) =>
+        error.code === 'BAD_ARGUMENT' && /parseRational/.test(error.message),
+    );
+    assert.throws(() => rational(1, value ?? null!), /whole numbers; got/);
+  }
+});
+
 test('a fraction without end is refused by the name of what it was given for', () => {
   assert.throws(() => parseRational('60/0', '--fps'), /--fps must be.*got "60\/0"/);
 });

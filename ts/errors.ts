@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * Every way in which flavr refuses or fails, as a word that a program can test for.
  * The message beside it is for people: what was expected, what came, what to do.
@@ -65,6 +67,16 @@ export class FlavrError extends Error {
   }
 }
 
+/** A FlavrError made anew: one that came in a turn of the event loop of its own has a stack that does not lead to the call. */
+export function madeHere(error: unknown): unknown {
+  if (!(error instanceof FlavrError)) return error;
+  return new FlavrError(error.code, error.message, 'cause' in error ? { cause: error.cause } : undefined);
+}
+
+/** A caller's value as a message shows it: '2' is told from 2, and there is none that cannot be shown. */
+export const shown = (value: unknown): string =>
+  inspect(value, { depth: 0, customInspect: false, maxArrayLength: 3, maxStringLength: 80, breakLength: Infinity });
+
 /** The error a call rejects with when its `AbortSignal` fires; the signal's own reason is kept as the cause. */
 export function abortError(signal: AbortSignal): FlavrError {
   return new FlavrError('ABORTED', 'The operation was aborted by its signal.', { cause: signal.reason });
@@ -73,7 +85,7 @@ export function abortError(signal: AbortSignal): FlavrError {
 /** @throws FlavrError `ABORTED` if it has fired; `BAD_ARGUMENT` for what is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw new FlavrError('BAD_ARGUMENT', `signal must be an AbortSignal; got ${String(signal)}.`);
+    throw new FlavrError('BAD_ARGUMENT', `signal must be an AbortSignal; got ${shown(signal)}.`);
   }
   if (signal?.aborted) throw abortError(signal);
 }

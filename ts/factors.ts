@@ -1,4 +1,4 @@
-import { FlavrError } from './errors.js';
+import { FlavrError, shown } from './errors.js';
 
 // Six passes of a 2x model; more frames than this between two real ones show the model, not the scene.
 const LARGEST = 64;
@@ -48,7 +48,7 @@ const shortestPasses = (m: number, k: number): number[] | undefined =>
  */
 export function passesFor(m: number, k: number): number[] {
   if (!isFactor(k)) {
-    throw new FlavrError('BAD_ARGUMENT', `The factor k must be a whole number from 1; got ${String(k)}.`);
+    throw new FlavrError('BAD_ARGUMENT', `The factor k must be a whole number from 1; got ${shown(k)}.`);
   }
   const passes = shortestPasses(m, k);
   if (passes) return passes;

@@ -1,4 +1,5 @@
-import { FlavrError } from './errors.js';
+import { types } from 'node:util';
+import { FlavrError, shown } from './errors.js';
 
 /** Pixel formats a session can take. rgb24: three bytes per pixel, rows from the top, R first. */
 export type PixelFormat = 'rgb24';
@@ -13,7 +14,10 @@ export interface FrameFormat {
   readonly stride: number;
 }
 
-/** A frame is its bytes; what they mean is the session's format. */
+/**
+ * A frame is its bytes, as `FrameFormat` lays them out: `width * height * 3` for rgb24. A Buffer is one, and so is a part of
+ * a larger ArrayBuffer; memory that is shared or resizable is none.
+ */
 export type Frame = Uint8Array;
 
 /** Most pixels of width or height: more than any video format knows, and every size below stays an exact integer. */
@@ -29,22 +33,26 @@ export function frameFormat(options: {
   pixel?: PixelFormat | undefined;
   stride?: number | undefined;
 }): FrameFormat {
-  const { width, height, pixel = 'rgb24', stride = width * 3 } = options;
+  const { width, height, pixel = 'rgb24' } = options;
   for (const [side, value] of [['width', width] as const, ['height', height] as const]) {
     if (!Number.isInteger(value) || value < 1 || value > MAX_SIDE) {
-      throw new FlavrError('BAD_ARGUMENT', `${side} must be a whole number from 1 to ${MAX_SIDE}; got ${value}.`);
+      throw new FlavrError(
+        'BAD_ARGUMENT',
+        `${side} must be a whole number from 1 to ${MAX_SIDE}; got ${shown(value)}.`,
+      );
     }
   }
   if (pixel !== 'rgb24') {
     throw new FlavrError(
       'BAD_ARGUMENT',
-      `The pixel format must be rgb24; got ${String(pixel)}. Convert the frames first.`,
+      `The pixel format must be rgb24; got ${shown(pixel)}. Convert the frames first.`,
     );
   }
+  const { stride = width * 3 } = options;
   if (!Number.isInteger(stride) || stride < width * 3) {
     throw new FlavrError(
       'BAD_ARGUMENT',
-      `A row of ${width} rgb24 pixels takes ${width * 3} bytes; got a stride of ${stride}.`,
+      `A row of ${width} rgb24 pixels takes ${width * 3} bytes; got a stride of ${shown(stride)}.`,
     );
   }
   return { pixel, width, height, stride };
@@ -61,11 +69,13 @@ export function frameBytes(format: FrameFormat): number {
  */
 export function checkFrame(frame: unknown, format: FrameFormat, index?: number): asserts frame is Frame {
   const which = index === undefined ? 'A frame' : `Frame ${index}`;
-  if (!(frame instanceof Uint8Array)) {
-    throw new FlavrError('BAD_FRAME', `${which} must be a Uint8Array; got ${frame === null ? 'null' : typeof frame}.`);
+  // By what it is, not by its prototype: another context (vm, a test runner) has a Uint8Array of its own.
+  if (!types.isUint8Array(frame)) {
+    const kind = Object.prototype.toString.call(frame).slice('[object '.length, -1);
+    throw new FlavrError('BAD_FRAME', `${which} must be a Uint8Array of bytes from 0 to 255; got ${kind}.`);
   }
-  const buffer = frame.buffer as ArrayBuffer & { resizable?: boolean; detached?: boolean };
-  if (!(buffer instanceof ArrayBuffer)) {
+  const buffer = frame.buffer as ArrayBuffer & { resizable?: boolean };
+  if (types.isSharedArrayBuffer(buffer)) {
     throw new FlavrError(
       'BAD_FRAME',
       `${which} lies in a SharedArrayBuffer, which another thread could change; copy it first.`,

@@ -3,7 +3,7 @@ import { choosePrecision } from './backends/precisions.js';
 import { selectBackend } from './backends/select.js';
 import { Dispatcher, type DispatchLimits } from './dispatch.js';
 import { builtModel } from './engine/built.js';
-import { FlavrError, throwIfAborted } from './errors.js';
+import { FlavrError, madeHere, shown, throwIfAborted } from './errors.js';
 import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
@@ -11,7 +11,7 @@ import { requestedModel } from './model/calibration.js';
 import { type BuiltModel, type Model, modelFactor, modelInputs } from './model/config.js';
 import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
 import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
-import { checkRational, parseRational, rational } from './rational.js';
+import { exactly, rational } from './rational.js';
 import { FrameStream, type StreamHost } from './stream.js';
 import { Planner } from './windows.js';
 
@@ -75,8 +75,9 @@ export class Interpolator {
    * Loads a model and makes it ready for frames of one size.
    *
    * @throws FlavrError `BAD_ARGUMENT`; `MODEL_NOT_FOUND`, `CHECKPOINT_INVALID`, `CHECKPOINT_UNSAFE`, `GRAPH_INVALID` for the
-   * model; `CALIBRATION_INVALID`; `UNSUPPORTED_FACTOR` for `k`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it; `OUT_OF_MEMORY`
-   * with the numbers and the largest size that fits; `ABORTED`.
+   * model; `CALIBRATION_INVALID`; `UNSUPPORTED_FACTOR` for `k`; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run
+   * it; `OUT_OF_MEMORY` with the numbers and the largest size that fits; `INFERENCE_FAILED` if what runs it fails at once; on a
+   * GPU `ENGINE_BUILD_FAILED`, `ENGINE_INCOMPATIBLE`, `CACHE_LOCKED`, `DEVICE_LOST`; `ABORTED`.
    * @example
    * ```ts
    * await using flavr = await Interpolator.open({ model: 'FLAVR_8x.pth', width: 1280, height: 720, backend: 'cpu', threads: 8 });
@@ -88,14 +89,15 @@ export class Interpolator {
     const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
     choosePrecision(backend.name, options.precision);
     const model = await requestedModel(options);
-    const interpolator = await Interpolator.openOn(backend, model, options);
+    // Before a session is open that nobody would close if `onNotice` throws.
     if (passedOver !== undefined) {
-      interpolator.#passedOver = passedOver;
       const where = backend.name === 'cpu' ? 'the CPU: no GPU backend' : `${backend.name}: no backend before it`;
       const sentence = `The model runs on ${where} can be used here ("flavr doctor" says why).`;
       if (options.onNotice) options.onNotice(sentence);
       else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
     }
+    const interpolator = await Interpolator.openOn(backend, model, options);
+    interpolator.#passedOver = passedOver;
     return interpolator;
   }
 
@@ -136,12 +138,14 @@ export class Interpolator {
 
   /**
    * Multiplies the frames of a clip: N frames give (N-1) * k + 1. The frames handed in come out as the same objects, at
-   * every k-th place, and must not be written, transferred or reused before the promise has settled (unless `copyInput`).
+   * every k-th place, and must not be written, transferred or reused before the promise has settled. With `copyInput` they
+   * may, at once, and their copies come out.
    *
    * @param frames each `width * height * 3` bytes, in order of time.
    * @param k one of `factors`, or 1.
-   * @throws FlavrError `BAD_FRAME`, `BAD_ARGUMENT`, `UNSUPPORTED_FACTOR`, `NUMERIC_FAILURE`, `INFERENCE_FAILED`, `BUSY`,
-   * `ABORTED`, `DISPOSED`.
+   * @throws FlavrError `BAD_FRAME`, `BAD_ARGUMENT`, `UNSUPPORTED_FACTOR`, `NUMERIC_FAILURE`, `INFERENCE_FAILED` (and from then
+   * on: open another one), `BUSY`, `ABORTED`, `DISPOSED`; on a GPU `DEVICE_LOST`; for a factor that `open` did not prepare,
+   * what that may throw.
    * @example
    * ```ts
    * // Frame 2 begins a new shot: nothing is interpolated between frames 1 and 2.
@@ -150,8 +154,8 @@ export class Interpolator {
    */
   async interpolate(frames: readonly Frame[], k: number, options: CallOptions = {}): Promise<Frame[]> {
     if (!Array.isArray(frames)) throw new FlavrError('BAD_ARGUMENT', 'interpolate takes an array of frames.');
-    // Copied before this function returns to its caller, who may change them from then on.
-    const taken = this.#host.copyInput ? frames.map((frame, index) => this.#copy(frame, index)) : frames;
+    // Before this function returns to its caller, who may change the array from then on, and with copyInput the frames.
+    const taken = this.#host.copyInput ? frames.map((frame, index) => this.#copy(frame, index)) : [...frames];
     const host = { ...this.#host, copyInput: false };
     const results: Frame[] = [];
     for await (const { data } of this.#run(atIndices(taken), () => new UniformPacing(k), options, host)) {
@@ -164,6 +168,7 @@ export class Interpolator {
    * The same for frames that come one by one. Reads a few frames ahead, never more, and waits while nobody takes the
    * results. Leaving the loop early ends the source too. A frame handed in is the caller's again once it has come out.
    *
+   * @throws as `interpolate`, and what the source throws, once the frames that do not wait for its next one have come out.
    * @example
    * ```ts
    * for await (const frame of flavr.stream(camera, 2)) {
@@ -184,6 +189,7 @@ export class Interpolator {
    * The same for frames with times, which may be irregular: either k times as many, evenly spaced between their
    * neighbours, or at a target rate, where every output is the nearest instant that a factor gives.
    *
+   * @throws as `stream`; `BAD_ARGUMENT` for times that do not increase.
    * @example
    * ```ts
    * const source = [{ data: first, time: rational(0) }, { data: second, time: rational(1, 24), duration: rational(1, 24) }];
@@ -202,6 +208,8 @@ export class Interpolator {
   /**
    * Memory for one frame, of unknown content. On a GPU the device reads such a frame in place; any other is copied once.
    * Goes back by `release`, or in its own time by garbage collection.
+   *
+   * @throws FlavrError `DISPOSED`.
    */
   allocFrame(): Frame {
     this.#checkOpen();
@@ -227,7 +235,9 @@ export class Interpolator {
   }
 
   /**
-   * Ends all calls and streams with `DISPOSED` and frees everything but the frames that came out. May be called more than once.
+   * Ends all calls and streams with `DISPOSED` and frees everything but the frames that came out. May be called more than
+   * once; never rejects. A worker thread awaits it before it ends: of a thread that was terminated the model's process ends
+   * too, but Node leaves its entry in the system's table until the program ends.
    */
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
@@ -262,9 +272,7 @@ export class Interpolator {
       throw new FlavrError('BAD_ARGUMENT', 'streamTimed takes either k, a factor, or fps, a target rate.');
     }
     if (k !== undefined) return new UniformPacing(k);
-    const rate: unknown = typeof fps === 'object' ? fps : parseRational(fps!, 'fps');
-    checkRational(rate, 'fps');
-    return new RatePacing(rate, this.factors);
+    return new RatePacing(exactly(fps!, 'fps'), this.factors);
   }
 
   async *#run(
@@ -282,6 +290,8 @@ export class Interpolator {
     this.#streams.add(stream);
     try {
       yield* stream.outputs();
+    } catch (error) {
+      throw madeHere(error);
     } finally {
       void stream.stop(disposedError()).then(() => this.#streams.delete(stream));
     }
@@ -306,7 +316,7 @@ function checkSource(source: FrameSource<unknown>): void {
 
 function checkCallOptions(options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
-  throw new FlavrError('BAD_ARGUMENT', `Options are an object; got ${options === null ? 'null' : typeof options}.`);
+  throw new FlavrError('BAD_ARGUMENT', `Options are an object; got ${shown(options)}.`);
 }
 
 interface CheckedOptions {
@@ -339,10 +349,7 @@ function checkOptions(options: OpenOptions): CheckedOptions {
 function wholeNumber(name: string, value: number | undefined, fallback: number, least: number, most: number): number {
   if (value === undefined) return fallback;
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new FlavrError(
-    'BAD_ARGUMENT',
-    `${name} must be a whole number from ${least} to ${most}; got ${String(value)}.`,
-  );
+  throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number from ${least} to ${most}; got ${shown(value)}.`);
 }
 
 function checkCuts(cuts: Cuts | undefined): void {

@@ -1,5 +1,5 @@
 import { FlavrError } from './errors.js';
-import { add, compare, divide, multiply, type Rational, rational, subtract, ZERO } from './rational.js';
+import { add, compare, divide, multiply, type Rational, rational, subtract, toNumber, ZERO } from './rational.js';
 
 /** An output: instant j of the k in a gap, 0 being its first frame and k its second, with its place in the result. */
 export interface Pick {
@@ -48,6 +48,10 @@ export class UniformPacing implements Pacing {
   }
 }
 
+// Nearly five hours of one frame at 60 per second. What is due in a gap is planned at once, and a time or a rate that is wrong
+// by magnitudes (seconds since 1970 after a first frame at 0) would take all memory.
+const MOST_IN_A_GAP = 2n ** 20n;
+
 /**
  * A target rate: output n is due n / rate after the first frame, while before the end of the last, and shows the nearest
  * instant that the gap has; of two equally near the earlier. Each gap takes the smallest factor (1 included) whose
@@ -83,9 +87,17 @@ export class RatePacing implements Pacing {
   /** The outputs that are due before `end`. */
   #due(start: Rational, end: Rational, instantAt: (time: Rational) => number): Pick[] {
     this.#start ??= start;
+    const timeOf = (output: bigint) => add(this.#start!, multiply(rational(output), this.#interval));
+    if (compare(timeOf(this.#next + MOST_IN_A_GAP), end) < 0) {
+      const [from, to, rate] = [start, end, this.#rate].map(toNumber);
+      throw new FlavrError(
+        'BAD_ARGUMENT',
+        `From ${from} s to ${to} s without a source frame, ${rate} frames per second are more than ${MOST_IN_A_GAP}. Check the times and the rate.`,
+      );
+    }
     const picks: Pick[] = [];
     for (;;) {
-      const time = add(this.#start, multiply(rational(this.#next), this.#interval));
+      const time = timeOf(this.#next);
       if (compare(time, end) >= 0) return picks;
       picks.push({ instant: instantAt(time), time, duration: this.#interval });
       this.#next++;

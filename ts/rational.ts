@@ -1,4 +1,4 @@
-import { FlavrError } from './errors.js';
+import { FlavrError, shown } from './errors.js';
 
 /**
  * An exact fraction in lowest terms with a positive denominator. All times (in seconds) and rates (per second) are kept
@@ -23,14 +23,23 @@ function gcd(a: bigint, b: bigint): bigint {
   return a < 0n ? -a : a;
 }
 
-/** num/den in lowest terms. @throws FlavrError `BAD_ARGUMENT` if den is 0. */
+/** num/den in lowest terms. @throws FlavrError `BAD_ARGUMENT` if one of them is no whole number, or den is 0. */
 export function rational(num: bigint | number, den: bigint | number = 1n): Rational {
-  let n = BigInt(num);
-  let d = BigInt(den);
+  let n = wholeNumber(num);
+  let d = wholeNumber(den);
   if (d === 0n) throw new FlavrError('BAD_ARGUMENT', 'A fraction was given with denominator 0.');
   if (d < 0n) [n, d] = [-n, -d];
   const g = gcd(n, d) || 1n;
   return { num: n / g, den: d / g };
+}
+
+function wholeNumber(value: bigint | number): bigint {
+  if (typeof value === 'bigint') return value;
+  if (Number.isInteger(value)) return BigInt(value);
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `rational takes whole numbers; got ${shown(value)}. parseRational reads decimals.`,
+  );
 }
 
 export const add = (a: Rational, b: Rational): Rational => rational(a.num * b.den + b.num * a.den, a.den * b.den);
@@ -50,15 +59,26 @@ export const toNumber = (a: Rational): number => Number(a.num) / Number(a.den);
 /**
  * Reads `60`, `59.94`, `60000/1001` or a number exactly as written (a decimal is its decimal fraction, not the nearest
  * double; a number is taken through its shortest decimal form).
+ * @param what names the value in the message.
  * @throws FlavrError `BAD_ARGUMENT` if it is none of these.
  */
 export function parseRational(text: string | number, what: string): Rational {
   const match = /^([+-]?\d+)(?:\.(\d+))?(?:\/(\d+))?$/.exec(String(text).trim());
   if (!match || (match[2] && match[3]) || /^0+$/.test(match[3] ?? '')) {
-    throw new FlavrError('BAD_ARGUMENT', `${what} must be a number such as 60, 59.94 or 60000/1001; got "${text}".`);
+    throw new FlavrError(
+      'BAD_ARGUMENT',
+      `${what} must be a number such as 60, 59.94 or 60000/1001; got "${String(text)}".`,
+    );
   }
   const [, whole, decimals = '', den] = match;
   return den
     ? rational(BigInt(whole!), BigInt(den))
     : rational(BigInt(whole! + decimals), 10n ** BigInt(decimals.length));
+}
+
+/** A fraction as it is, a number or text as `parseRational` reads it. @throws FlavrError `BAD_ARGUMENT` if it is none of these. */
+export function exactly(value: Rational | number | string, what: string): Rational {
+  if (typeof value !== 'object') return parseRational(value, what);
+  checkRational(value, what);
+  return value;
 }

@@ -3,6 +3,7 @@ import type { Dispatcher, WindowQueue } from './dispatch.js';
 import { abortError, FlavrError, throwIfAborted } from './errors.js';
 import { checkFrame, type Frame, type FrameFormat } from './frame.js';
 import type { Lending } from './lending.js';
+import { onAbort } from './on-abort.js';
 import type { CallOptions, Cuts, FrameSource, TimedFrame, TimedOutput } from './options.js';
 import { checkRational } from './rational.js';
 import type { FrameId, Planner, RunStep, ShowStep, Step } from './windows.js';
@@ -98,11 +99,10 @@ export class FrameStream {
 
   async *outputs(): AsyncGenerator<TimedOutput, void, undefined> {
     const signal = this.#signal;
-    const onAbort = () => void this.stop(abortError(signal!));
     throwIfAborted(signal);
-    signal?.addEventListener('abort', onAbort, { once: true });
     const iterator =
       Symbol.asyncIterator in this.#source ? this.#source[Symbol.asyncIterator]() : this.#source[Symbol.iterator]();
+    const heedNoMore = onAbort(signal, () => void this.stop(abortError(signal!)));
     try {
       void this.#read(iterator);
       for (let index = 0; ; index++) {
@@ -112,13 +112,17 @@ export class FrameStream {
         yield { data: show.data, time, duration, index, original, position };
       }
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      heedNoMore();
+      const failed = this.#stopped !== undefined || this.#sourceError !== undefined;
       void this.stop(new FlavrError('ABORTED', 'The stream was left before its end.'));
       const reading = this.#sourceState === 'reading';
       if (this.#sourceState !== 'ended') {
-        const returned = Promise.resolve(iterator.return?.()).catch(() => {});
+        const closed = closeSource(iterator).catch((error) => {
+          // As in any loop: it is told of unless something else is.
+          if (!failed && !reading) throw error;
+        });
         // A source that is waited for may never come back.
-        if (!reading) await returned;
+        if (!reading) await closed;
       }
     }
   }
@@ -306,6 +310,10 @@ export class FrameStream {
     }
     for (const lane of this.#lanes) lane?.close();
   }
+}
+
+async function closeSource(iterator: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
+  await iterator.return?.();
 }
 
 function cutTest(cuts: Cuts = []): Exclude<Cuts, readonly number[]> {

@@ -9,7 +9,7 @@ import type { OpenOptions } from '../../ts/options.js';
 import { ruleModel } from '../graph/support.js';
 import { GOLDENS, readGolden } from '../support/goldens.js';
 import { Random } from '../support/random.js';
-import { rejects } from '../support/rejects.js';
+import { failure, rejects } from '../support/rejects.js';
 
 const open = (options: OpenOptions) => Interpolator.open({ backend: 'cpu', threads: 2, ...options });
 
@@ -187,7 +187,11 @@ if (process.platform !== 'linux') console.log('SKIPPED tests of processes: they 
 
 procTest('when its process dies, calls under way and later ones are INFERENCE_FAILED', async () => {
   const flavr = await open({ width: 64, height: 64 });
-  const call = rejects(flavr.interpolate(noise(64, 64, 50), 2), 'INFERENCE_FAILED', /SIGKILL.*open a new session/);
+  const call = rejects(
+    flavr.interpolate(noise(64, 64, 50), 2),
+    'INFERENCE_FAILED',
+    /SIGKILL.*memory.*Open the model again/,
+  );
   for (const child of children()) process.kill(child, 'SIGKILL');
   await call;
   await rejects(flavr.interpolate(noise(64, 64, 3), 2), 'INFERENCE_FAILED');
@@ -257,6 +261,17 @@ procTest('an aborted opening rejects with ABORTED and leaves no process', async 
   const onProgress = () => controller.abort();
   await rejects(open({ width: 32, height: 32, signal: controller.signal, onProgress }), 'ABORTED');
   assert.equal(children(), []);
+});
+
+procTest('a callback that throws while a model is opened fails the opening and leaves no process', async () => {
+  const oops = () => {
+    throw new RangeError('oops');
+  };
+  for (const callbacks of [{ onNotice: oops }, { onNotice: () => {}, onProgress: oops }]) {
+    const opening = Interpolator.open({ width: 16, height: 16, ...callbacks });
+    assert.instance(await failure(opening), RangeError);
+    assert.equal(children(), []);
+  }
 });
 
 test('auto takes the CPU, says so once, and keeps the reasons', async () => {

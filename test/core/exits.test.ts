@@ -23,9 +23,13 @@ interface Ended {
 }
 
 /** Runs a program that has `Interpolator`; `onOutput` is called with it when it first says something. */
-function run(program: string, onOutput?: (kill: (signal: NodeJS.Signals) => void) => void): Promise<Ended> {
+function run(
+  program: string,
+  onOutput?: (kill: (signal: NodeJS.Signals) => void) => void,
+  [command, ...words]: readonly [string, ...string[]] = [process.execPath],
+): Promise<Ended> {
   const text = `import { Interpolator } from ${JSON.stringify(ENTRY)};\n${program}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(command, [...words, '--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'ignore'] });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     stdout += chunk;
@@ -45,6 +49,36 @@ test('an open interpolator without work keeps no process alive', async () => {
   `);
   assert.is(code, 0);
   assert.is(stdout, 'open\n');
+});
+
+const OPEN = `Interpolator.open({ model, width: 16, height: 16, backend: 'cpu' })`;
+
+test('where no more files can be open, opening is INFERENCE_FAILED, and the program goes on', async () => {
+  const program = `
+    import { closeSync, openSync } from 'node:fs';
+    import { loadModel } from ${JSON.stringify(ENTRY)};
+    const model = await loadModel('mini-2x');
+    await ${OPEN}.then((flavr) => flavr.dispose());
+    const held = [];
+    try { for (;;) held.push(openSync('/dev/null')); } catch {}
+    const { code, message } = await ${OPEN}.catch((error) => error);
+    for (const file of held) closeSync(file);
+    console.log(code, message);
+    console.log((await ${OPEN}).backend);
+  `;
+  const few = ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath] as const;
+  const { code, stdout } = await run(program, undefined, few);
+  assert.is(code, 0);
+  assert.match(stdout, /^INFERENCE_FAILED .*could not be started \(.*EMFILE.*\n.*cpu\n$/);
+});
+
+test('where no process may be started, opening is INFERENCE_FAILED', async () => {
+  const program = `
+    const model = undefined;
+    console.log((await ${OPEN}.catch((error) => error)).code);
+  `;
+  const restricted = [process.execPath, '--experimental-permission', '--allow-fs-read=*'] as const;
+  assert.is((await run(program, undefined, restricted)).stdout, 'INFERENCE_FAILED\n');
 });
 
 test('process.exit in the middle of a window gives its exit code', async () => {

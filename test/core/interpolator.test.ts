@@ -1,11 +1,12 @@
+import { getEventListeners, getMaxListeners } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Frame } from '../../ts/frame.js';
 import { Interpolator } from '../../ts/interpolator.js';
-import type { OpenOptions } from '../../ts/options.js';
+import type { OpenOptions, TimedFrame } from '../../ts/options.js';
 import { rational } from '../../ts/rational.js';
 import { fakeBackend, fakeModel } from '../support/fake-backend.js';
-import { rejects } from '../support/rejects.js';
+import { failure, rejects } from '../support/rejects.js';
 
 // TypeScript's library for ES2023 does not know resizable buffers yet.
 type ResizableConstructor = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
@@ -47,6 +48,10 @@ test('open refuses every option that cannot be, without throwing', async () => {
     { maxActive: 0 },
     { threads: 0 },
     { k: 0 },
+    { k: '2' },
+    { batch: Symbol('2') },
+    { format: Object.create(null) },
+    { precision: Symbol('half') },
   ];
   for (const options of bad) {
     await rejects(Interpolator.openOn(backend, fakeModel(2, 4), { width: 4, height: 2, ...options }), 'BAD_ARGUMENT');
@@ -122,6 +127,19 @@ test('times that do not increase are refused', async () => {
   await flavr.dispose();
 });
 
+test('a gap that a target rate would show millions of times is refused at once', async () => {
+  const { flavr } = await open();
+  const source = [0, 1_764_000_000].map((time) => ({ data: frame(), time: rational(time) }));
+  await rejects(
+    flavr.streamTimed(source, { fps: 60 }).next(),
+    'BAD_ARGUMENT',
+    /1764000000 s without a source frame.*60/,
+  );
+  const still = [{ data: frame(), time: rational(0), duration: rational(1) }];
+  await rejects(flavr.streamTimed(still, { fps: 1e15 }).next(), 'BAD_ARGUMENT', /rate/);
+  await flavr.dispose();
+});
+
 test('leaving a loop early closes the source', async () => {
   const { flavr, session } = await open();
   const { state, source } = watched();
@@ -129,6 +147,66 @@ test('leaving a loop early closes the source', async () => {
   assert.ok(state.closed);
   await flavr.dispose();
   assert.is(session.openLanes, 0);
+});
+
+test('what the source throws while it is closed comes out of a loop that was left, and hides no other error', async () => {
+  const { flavr } = await open();
+  const firstOf = async (times: readonly number[]) => {
+    const frames = times.map((time) => ({ data: frame(), time: rational(time) })).values();
+    const close = (): never => {
+      throw new RangeError('the camera does not close');
+    };
+    const source = { [Symbol.iterator]: () => ({ next: () => frames.next(), return: close }) };
+    for await (const _ of flavr.streamTimed(source as Iterable<TimedFrame>, { k: 2 })) break;
+  };
+  assert.instance(await failure(firstOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])), RangeError);
+  await rejects(firstOf([1, 0]), 'BAD_ARGUMENT', /increase/);
+  await flavr.dispose();
+});
+
+test('any number of calls may share a signal, and none leaves a listener', async () => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  const { flavr } = await open();
+  const { signal } = new AbortController();
+  const [limit, listeners] = [getMaxListeners(signal), () => getEventListeners(signal, 'abort').length];
+  const calls = Array.from({ length: 30 }, () => flavr.interpolate(clip(4), 2, { signal }));
+  assert.is(listeners(), 30);
+  await Promise.all(calls);
+  const noSource = {
+    [Symbol.iterator](): never {
+      throw new RangeError('no camera');
+    },
+  };
+  await failure(flavr.streamTimed(noSource, { k: 2, signal }).next());
+  await settled();
+  assert.equal([listeners(), getMaxListeners(signal), warnings], [0, limit, []]);
+  process.off('warning', warned);
+  await flavr.dispose();
+});
+
+test('the stack of an error leads to the call, and each call has an error of its own', async () => {
+  const { FlavrError } = await import('../../ts/errors.js');
+  const lost = new FlavrError('INFERENCE_FAILED', 'the device is gone', { cause: 'a cable' });
+  const onBatch = () => {
+    throw lost;
+  };
+  const { flavr } = await open({}, fakeBackend({ onBatch, pace: settled }));
+  async function myCall() {
+    await flavr.interpolate(clip(3), 2);
+  }
+  async function myLoop() {
+    for await (const _ of flavr.stream(clip(3), 2));
+  }
+  const errors = await Promise.all([failure(myCall()), failure(myLoop())]);
+  assert.match(errors[0].stack!, 'myCall');
+  assert.match(errors[1].stack!, 'myLoop');
+  for (const { code, message, cause } of errors) {
+    assert.equal([code, message, cause], [lost.code, lost.message, lost.cause]);
+  }
+  assert.is.not(errors[0], errors[1]);
+  await flavr.dispose();
 });
 
 test('an error of the source comes out after the frames before it', async () => {
@@ -282,6 +360,15 @@ test('copyInput: frames may be changed as soon as the call has returned', async 
     result.filter((_, i) => i % 2 === 0).map((data) => data[0]),
     [0, 1, 2, 3],
   );
+  await flavr.dispose();
+});
+
+test('the array of a call may be changed as soon as the call has returned', async () => {
+  const { flavr } = await open();
+  const frames = clip(4);
+  const call = flavr.interpolate(frames, 2);
+  frames.length = 1;
+  assert.is((await call).length, 7);
   await flavr.dispose();
 });
 

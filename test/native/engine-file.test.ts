@@ -62,7 +62,8 @@ test('a file is recognised by its first bytes', async () => {
   assert.not(isEngineFile(new Uint8Array(3)));
 });
 
-test('a missing file is MODEL_NOT_FOUND', async () => {
+test('a missing file is MODEL_NOT_FOUND, and so is a folder', async () => {
+  assert.is((await refusal(readEngineHeader(folder))).code, 'MODEL_NOT_FOUND');
   assert.is((await refusal(readEngine(join(folder, 'none.engine')))).code, 'MODEL_NOT_FOUND');
 });
 

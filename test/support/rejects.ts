@@ -12,3 +12,13 @@ export async function rejects(what: Promise<unknown>, code: FlavrErrorCode, patt
   }
   assert.unreachable(`did not reject with ${code}`);
 }
+
+/** What a promise rejects with. */
+export async function failure(what: Promise<unknown>): Promise<Error & { code?: string }> {
+  try {
+    await what;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('did not reject');
+}

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { FlavrError } from '../errors.js';
+import { asFlavrError, FlavrError } from '../errors.js';
 import type { FedKernel, PlannedGraph } from '../model/graph-spec.js';
 import { encodeHeader, MessageReader, type Reply, type Request } from './cpu-protocol.js';
 
@@ -37,7 +37,7 @@ export interface GraphOptions {
  */
 export class CpuProcess {
   readonly #child: ChildProcess;
-  readonly #requests: Socket | undefined;
+  readonly #requests: Socket | null | undefined;
   readonly #pending = new Map<number, Pending>();
   /** Kernels that it has made weights of, by name. */
   readonly #fed = new Map<string, Promise<unknown>>();
@@ -53,14 +53,8 @@ export class CpuProcess {
    * @param program is what it runs.
    */
   constructor(place: (header: Reply) => readonly Uint8Array[], program: URL = PROGRAM) {
-    this.#child = spawn(process.execPath, [fileURLToPath(program)], {
-      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
-      windowsHide: true,
-      // A debugger or a hook of the program's own is none of this process; and in Electron, execPath is not Node.
-      env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
-    });
-    // Where the process could not be started these may be missing; `error` says so.
-    const [requests, , stderr, replies, lifeline] = this.#child.stdio as unknown as (Socket | undefined)[];
+    this.#child = start(program);
+    const [requests, , stderr, replies, lifeline] = pipesOf(this.#child);
     this.#requests = requests;
     for (const pipe of [requests, replies, lifeline]) pipe?.on('error', () => {}); // `close` tells of its end.
     stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -82,7 +76,8 @@ export class CpuProcess {
         resolve();
       });
       this.#child.on('close', (code, signal) => {
-        this.#fail(`ended (${signal ?? `exit code ${code}`})`);
+        const killed = 'SIGKILL, which the system sends where memory runs out';
+        this.#fail(`ended (${signal === 'SIGKILL' ? killed : (signal ?? `exit code ${code}`)})`);
         resolve();
       });
     });
@@ -168,7 +163,7 @@ export class CpuProcess {
   #fail(what: string): void {
     if (!this.#closing) {
       const said = this.#stderr.trim();
-      const message = `The process that runs ONNX Runtime ${what}; open a new session.${said ? ` It said: ${said}` : ''}`;
+      const message = `The process that runs ONNX Runtime ${what}. Open the model again.${said ? ` It said: ${said}` : ''}`;
       this.#failure ??= new FlavrError('INFERENCE_FAILED', message);
     }
     const failure = this.#failure ?? disposed();
@@ -177,7 +172,7 @@ export class CpuProcess {
   }
 
   #hold(): void {
-    const handles = [this.#child, ...(this.#child.stdio as unknown as (Socket | null)[])];
+    const handles = [this.#child, ...pipesOf(this.#child)];
     const busy = this.#pending.size > 0 || this.#closing;
     for (const handle of handles) {
       if (busy) handle?.ref();
@@ -185,5 +180,23 @@ export class CpuProcess {
     }
   }
 }
+
+function start(program: URL): ChildProcess {
+  try {
+    return spawn(process.execPath, [fileURLToPath(program)], {
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+      // A debugger or a hook of the program's own is none of this process; and in Electron, execPath is not Node.
+      env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
+    });
+  } catch (cause) {
+    // Some reasons are thrown: no memory, no permission. Of the others `error` tells.
+    throw asFlavrError(cause, 'INFERENCE_FAILED', 'The process that runs ONNX Runtime could not be started');
+  }
+}
+
+/** By file descriptor. None where no more files can be open, of which `error` tells too. */
+const pipesOf = (child: ChildProcess): (Socket | null | undefined)[] =>
+  (child.stdio as unknown as (Socket | null)[] | undefined) ?? [];
 
 const disposed = (): FlavrError => new FlavrError('DISPOSED', 'The session was disposed of.');

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { planGraph, takesBlocks } from '../model/graph/build.js';
 import type { PlannedGraph, Precision } from '../model/graph-spec.js';
+import { onAbort } from '../on-abort.js';
 import { peerProblem } from '../peers.js';
 import type { Backend, Session, SessionOptions } from './backend.js';
 import { checkCpuMemory, estimateCpuMemory } from './cpu-memory.js';
@@ -62,8 +63,7 @@ export async function openCpuSession(options: SessionOptions, program?: URL): Pr
     program,
     memoryBytes: () => [...memoryBytes.values()].reduce((sum, bytes) => sum + bytes, 0),
   });
-  const onAbort = () => void session.dispose();
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const heedNoMore = onAbort(signal, () => void session.dispose());
   try {
     for (const factor of factors) await session.prepare(factor, options);
     throwIfAborted(signal);
@@ -73,6 +73,6 @@ export async function openCpuSession(options: SessionOptions, program?: URL): Pr
     throwIfAborted(signal);
     throw error;
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    heedNoMore();
   }
 }

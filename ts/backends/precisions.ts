@@ -1,4 +1,4 @@
-import { FlavrError } from '../errors.js';
+import { FlavrError, shown } from '../errors.js';
 import type { BackendName, SessionOptions } from './backend.js';
 
 type Precision = SessionOptions['precision'];
@@ -22,5 +22,8 @@ export function choosePrecision(backend: BackendName, asked: Precision | undefin
   const known = PRECISIONS[backend];
   if (asked === undefined) return known[0]!;
   if (known.includes(asked)) return asked;
-  throw new FlavrError('BAD_ARGUMENT', `The backend ${backend} has the precisions ${known.join(', ')}; got ${asked}.`);
+  throw new FlavrError(
+    'BAD_ARGUMENT',
+    `The backend ${backend} has the precisions ${known.join(', ')}; got ${shown(asked)}.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { FlavrError } from '../errors.js';
+import { FlavrError, shown } from '../errors.js';
 import type { Backend, BackendName } from './backend.js';
 import { cpuBackend } from './cpu.js';
 import { tensorRtBackend } from './tensorrt.js';
@@ -22,7 +22,7 @@ export async function selectBackend(name: 'auto' | BackendName, backends = BACKE
     const backend = backends.find((candidate) => candidate.name === name);
     if (backend) return { backend, passedOver: undefined };
     const names = ['auto', ...backends.map((candidate) => candidate.name)].join(', ');
-    throw new FlavrError('BAD_ARGUMENT', `backend must be one of ${names}; got ${String(name)}.`);
+    throw new FlavrError('BAD_ARGUMENT', `backend must be one of ${names}; got ${shown(name)}.`);
   }
   const problems = new Map<string, BackendName[]>();
   for (const backend of backends) {

@@ -4,6 +4,7 @@ import { type Model, modelFactor, modelInputs } from '../model/config.js';
 import { buildGraphInSlices, estimateGraph } from '../model/graph/build.js';
 import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
 import { loadNative, type NativeBuildRequest, nativeError } from '../native.js';
+import { onAbort } from '../on-abort.js';
 import { packageVersion } from '../package.js';
 import type { Engine, EngineHeader, EngineTarget } from './file.js';
 import { type FoundLibrary, isOf, type ProbeReport, probe, RTX_CAPABILITIES } from './probe.js';
@@ -155,14 +156,14 @@ async function runBuild(request: NativeBuildRequest, options: BuildEngineOptions
       build.cancel();
     }
   });
-  signal?.addEventListener('abort', build.cancel);
+  const heedNoMore = onAbort(signal, () => build.cancel());
   try {
     return await build.done;
   } catch (error) {
     if (broken !== undefined) throw broken.cause;
     throw signal?.aborted ? abortError(signal) : nativeError(error);
   } finally {
-    signal?.removeEventListener('abort', build.cancel);
+    heedNoMore();
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FlavrError } from '../errors.js';
+import { asFlavrError, FlavrError } from '../errors.js';
 import type { GraphEstimate, GraphForm, Lowering, Precision } from '../model/graph-spec.js';
 import type { TensorRtFamily } from '../native.js';
 import { forgetUnfinished, rememberUnfinished } from '../unfinished.js';
@@ -72,7 +72,10 @@ function invalid(path: string, detail: string, cause?: unknown): FlavrError {
   );
 }
 
-/** Writes the engine so that `path` holds all of it or what was there before, even if the machine stops in between. */
+/**
+ * Writes the engine so that `path` holds all of it or what was there before, even if the machine stops in between.
+ * @throws Node's own error where nothing can be written there.
+ */
 export async function writeEngine(path: string, engine: Engine): Promise<void> {
   const stored: StoredHeader = {
     ...engine.header,
@@ -159,15 +162,12 @@ async function readStored(path: string, file: FileHandle): Promise<{ stored: Sto
 }
 
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  let file: FileHandle;
   try {
-    file = await open(path);
-  } catch (cause) {
-    throw new FlavrError('MODEL_NOT_FOUND', `The engine ${path} cannot be opened: ${(cause as Error).message}.`, {
-      cause,
-    });
+    const file = await open(path);
+    return await use(file).finally(() => file.close());
+  } catch (error) {
+    throw asFlavrError(error, 'MODEL_NOT_FOUND', `The engine ${path} cannot be read`);
   }
-  return use(file).finally(() => file.close());
 }
 
 /** Whether these first bytes of a file are those of an engine file. */
