@@ -10,6 +10,7 @@ import { rational } from '../../ts/rational.js';
 import { maxDifference } from '../graph/support.js';
 import { flavr, SAMPLE } from '../support/cli.js';
 import { GOLDENS, readGolden } from '../support/goldens.js';
+import { rejects } from '../support/rejects.js';
 import { temporaryFolder } from '../video/make-video.js';
 
 const tiny = `${GOLDENS}/tiny8-k2.weights.safetensors`;
@@ -73,6 +74,20 @@ test('a time in a cut, or in no gap, is refused', async () => {
   assert.match(end.message, /no gap/);
   const far = await windowAt(SAMPLE, rational(99), 4).catch((error) => error);
   assert.match(far.message, /no gap at 99 s/);
+});
+
+test('a window that is none is refused before anything runs', async () => {
+  await rejects(windowAt(SAMPLE, 1 as never, 4), 'BAD_ARGUMENT', /fraction/);
+  await rejects(windowAt(SAMPLE, rational(1), 3), 'BAD_ARGUMENT', /even number of frames, from 2; got 3/);
+  const model = await loadGatedModel(tiny);
+  const picture = { data: new Uint8Array(8 * 8 * 3), width: 8, height: 8 };
+  await rejects(explainWindow(model, []), 'BAD_ARGUMENT', /4 frames; got 0/);
+  await rejects(explainWindow(model, [picture, picture, picture, { ...picture, width: 4 }]), 'BAD_FRAME', /4x8/);
+  await rejects(
+    explainWindow(model, new Array(4).fill(picture.data)),
+    'BAD_FRAME',
+    /pictures \{ data, width, height \}/,
+  );
 });
 
 test('heat lies where the map is large, each value over its own pixels', () => {

@@ -5,7 +5,9 @@ import { quantisedGraph } from '../model/calibration.js';
 import type { Model } from '../model/config.js';
 import { quantisedActivations } from '../model/graph/build.js';
 import { loadModel } from '../model/load.js';
+import { onAbort } from '../on-abort.js';
 import type { FrameSource } from '../options.js';
+import { checkWindow } from './check-window.js';
 import type { GraphRunner } from './graph-runner.js';
 import { Histogram } from './histogram.js';
 import { openRunner } from './model-method.js';
@@ -34,7 +36,7 @@ const SAMPLES = 1 << 14;
  * @param windows each 2C frames of one size in order of time, from videos like those that will come; a dozen or two are
  * enough. `windowAt` takes them from a video.
  * @throws FlavrError `BAD_ARGUMENT` for a model given as a graph, a window of another number of frames, or none at all;
- * `NUMERIC_FAILURE`, `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`; as `loadModel`.
+ * `BAD_FRAME` for frames that are no pictures of one size; `NUMERIC_FAILURE`, `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`; as `loadModel`.
  * @example
  * ```ts
  * const windows = [3, 8, 21].map((seconds) => windowAt('holiday.mp4', rational(seconds), 4));
@@ -57,8 +59,7 @@ export async function calibrate(
   let count = 0;
   let size = '';
   let runner: GraphRunner | undefined;
-  const onAbort = () => void runner?.close();
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const heedNoMore = onAbort(signal, () => void runner?.close());
   try {
     throwIfAborted(signal);
     for await (const window of windows) {
@@ -80,29 +81,10 @@ export async function calibrate(
     throwIfAborted(signal);
     throw error;
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    heedNoMore();
     await runner?.close();
   }
   if (count === 0) throw new FlavrError('BAD_ARGUMENT', 'A calibration needs at least one window of frames.');
   const ranges = new Map([...histograms].map(([activation, histogram]) => [activation, histogram.range(TAIL)]));
   return { model: loaded.name, hash: loaded.hash, windows: count, ranges };
-}
-
-/** The size of the frames. */
-function checkWindow(window: readonly BytePicture[], inputs: number): BytePicture {
-  const [first] = window;
-  if (first === undefined || window.length !== inputs) {
-    throw new FlavrError('BAD_ARGUMENT', `A window of this model has ${inputs} frames; got ${window.length}.`);
-  }
-  const { width, height } = first;
-  const odd = window.find(
-    (frame) => frame.width !== width || frame.height !== height || frame.data.length !== width * height * 3,
-  );
-  if (odd) {
-    throw new FlavrError(
-      'BAD_FRAME',
-      `The frames of a window must be rgb24 of one size, ${width}x${height}; got one of ${odd.width}x${odd.height} with ${odd.data.length} bytes.`,
-    );
-  }
-  return first;
 }

@@ -13,6 +13,7 @@ export interface Comparison {
   readonly ssim: Difference;
 }
 
+/** A mean and how sure it is; of PSNR in dB. */
 export interface Difference {
   readonly mean: number;
   /** 95 % confidence interval of the mean, by bootstrap over sequences; over samples where all are of one. NaN of fewer than 6. */

@@ -41,6 +41,7 @@ const METRICS = {
 
 export const METRICS_NAMES = Object.keys(METRICS) as Metrics[];
 
+/** What {@link openDataSet} takes beside name and path. */
 export interface DataSetOptions {
   /** 2C: the most that any of the methods looks at. */
   readonly inputs: number;
@@ -50,6 +51,7 @@ export interface DataSetOptions {
   readonly limit?: number | undefined;
   /** Default: the protocol's own; the official code's for a video. */
   readonly metrics?: Metrics | undefined;
+  /** Ends the reading with `ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -5,6 +5,8 @@ import { paddedSize } from '../model/graph/frames.js';
 import type { Tap } from '../model/graph-spec.js';
 import { expectedTensors } from '../model/layout.js';
 import { loadModel } from '../model/load.js';
+import { onAbort } from '../on-abort.js';
+import { checkWindow } from './check-window.js';
 import type { FloatTensor } from './graph-runner.js';
 import { openRunner, type RunnerOptions } from './model-method.js';
 import type { BytePicture } from './prepare.js';
@@ -25,6 +27,7 @@ export interface FeatureMaps {
   readonly steps: readonly FeatureMap[];
 }
 
+/** A channel's values at one step of time, row after row. */
 export interface FeatureMap {
   readonly values: Float32Array;
   readonly width: number;
@@ -33,6 +36,7 @@ export interface FeatureMap {
   readonly scale: number;
 }
 
+/** What {@link explainWindow} found, in the order of the network. */
 export interface Explanation {
   readonly model: string;
   readonly gates: readonly GateExplanation[];
@@ -40,17 +44,19 @@ export interface Explanation {
   readonly maps: readonly { readonly most: FeatureMaps; readonly least: FeatureMaps }[];
 }
 
+/** What {@link explainWindow} takes beside model and window. */
 export interface ExplainOptions {
-  /** Default: all cores. */
+  /** Default: as many as the process may use cores. */
   readonly threads?: number | undefined;
+  /** Ends it with `ABORTED`. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * What the gates of a network make of one window, on the CPU.
  * @param window 2C frames of one size.
- * @throws FlavrError `BAD_ARGUMENT` for a model without gates, or one given as a graph, whose gates have no known names;
- * `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`.
+ * @throws FlavrError `BAD_ARGUMENT` for a model without gates, or one given as a graph, whose gates have no known names, or
+ * a window of another number of frames; `BAD_FRAME` for frames that are no pictures of one size; `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`.
  * @example
  * ```ts
  * const model = await loadModel('FLAVR_2x.pth');
@@ -65,20 +71,19 @@ export async function explainWindow(
 ): Promise<Explanation> {
   const weighted = gatedModel(model);
   const { config } = weighted;
-  const { width, height } = window[0]!;
+  const { width, height } = checkWindow(window, config.inputs);
   const options: RunnerOptions = { width, height, factor: config.factor, precision: 'fp32', threads };
   const run = async (taps: readonly Tap[]) => {
     throwIfAborted(signal);
     const runner = await openRunner(weighted, { ...options, taps });
-    const onAbort = () => void runner.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const heedNoMore = onAbort(signal, () => void runner.close());
     try {
       return await runner.run(window.map(({ data }) => data));
     } catch (error) {
       throwIfAborted(signal);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      heedNoMore();
       await runner.close();
     }
   };

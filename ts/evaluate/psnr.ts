@@ -33,7 +33,10 @@ function meanSquare(a: Picture, b: Picture): number {
   return sum / a.data.length;
 }
 
-/** Interpolation error as Middlebury reports it: the mean absolute difference of 8-bit values. */
+/**
+ * Interpolation error as Middlebury reports it: the mean absolute difference of 8-bit values.
+ * @throws FlavrError `BAD_ARGUMENT` if the sizes differ.
+ */
 export function interpolationError(a: Picture, b: Picture): number {
   checkPair(a, b);
   const x = toBytes(a);

@@ -1,10 +1,12 @@
-import { FlavrError } from '../errors.js';
-import { add, compare, type Rational, rational, subtract, toNumber, ZERO } from '../rational.js';
+import { FlavrError, shown } from '../errors.js';
+import { add, checkRational, compare, type Rational, rational, subtract, toNumber, ZERO } from '../rational.js';
 import { CutDetector } from '../video/cuts.js';
 import { openSource } from '../video/source.js';
 import type { BytePicture } from './prepare.js';
 
+/** A window taken from a video. */
 export interface VideoWindow {
+  /** 2C pictures of one size, in order of time. */
   readonly frames: readonly BytePicture[];
   /** When each frame is shown, in seconds on the source's clock; a frame that is repeated has its own time each time. */
   readonly times: readonly number[];
@@ -27,9 +29,15 @@ interface Shown extends BytePicture {
  * The 2C frames around the gap at a time, as the model would get them: at an end of the video or of the shot the nearest
  * frame stands in.
  * @param at seconds from the start of the video.
- * @throws FlavrError `BAD_ARGUMENT` for a time in no gap, or in one that is a cut; what reading videos throws.
+ * @param inputs 2C, the model's; 4 in the published ones and those of the package.
+ * @throws FlavrError `BAD_ARGUMENT` for a time that is no fraction, in no gap or in one that is a cut, or a window of no even
+ * number of frames; what reading videos throws.
  */
 export async function windowAt(path: string, at: Rational, inputs: number, signal?: AbortSignal): Promise<VideoWindow> {
+  checkRational(at, 'at');
+  if (!Number.isInteger(inputs) || inputs < 2 || inputs % 2 !== 0) {
+    throw new FlavrError('BAD_ARGUMENT', `A window has an even number of frames, from 2; got ${shown(inputs)}.`);
+  }
   const start = compare(at, RUN_UP) > 0 ? subtract(at, RUN_UP) : ZERO;
   const found = await search(path, at, start, inputs, signal);
   if (found !== 'too few before') return found;
