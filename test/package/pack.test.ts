@@ -76,6 +76,48 @@ test('installed with its peers and no scripts, it runs the main job with no netw
   assert.is(summary.framesOut, 19);
 });
 
+// As strictly as a user may compile, the package's own declarations included, and with neither the DOM nor a newer library.
+const STRICT =
+  '--noEmit --strict --exactOptionalPropertyTypes --skipLibCheck false --target es2022 --lib es2022 --types node';
+
+test('its types hold in every kind of module, and name nothing internal', async () => {
+  const use = `
+    import { FlavrError, Interpolator, type Frame, rational, type TimedFrame } from 'flavr';
+    import { psnr } from 'flavr/evaluate';
+    import { interpolateVideo, type VideoSummary } from 'flavr/video';
+
+    export async function smooth(frames: Frame[]): Promise<number | FlavrError> {
+      const flavr = await Interpolator.open({ width: 64, height: 48, k: [2, 4] });
+      const source: TimedFrame[] = frames.map((data, n) => ({ data, time: rational(n, 24) }));
+      for await (const { data, original } of flavr.streamTimed(source, { fps: 60 })) if (!original) flavr.release(data);
+      await flavr[Symbol.asyncDispose]();
+      const summary: VideoSummary = await interpolateVideo('in.mp4', 'out.mp4');
+      return summary.framesOut + psnr({ data: frames[0]!, width: 64, height: 48 }, { data: frames[1]!, width: 64, height: 48 });
+    }
+  `;
+  const internal = `import { Interpolator } from 'flavr';
+    // @ts-expect-error
+    export const open = Interpolator.openOn;`;
+  const programs = { 'use.mts': use, 'use.cts': use, 'internal.mts': internal };
+  for (const [name, text] of Object.entries(programs)) await writeFile(join(folder, name), text);
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const types = ['--typeRoots', join(root, 'node_modules', '@types')];
+  for (const module of [
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ] as const) {
+    const words = [...STRICT.split(' '), ...types, '--module', module[0], '--moduleResolution', module[1]];
+    const wrong = run(process.execPath, [tsc, ...words, ...Object.keys(programs)], { cwd: folder, env });
+    assert.is((await wrong.catch((error) => error)).stdout, '');
+  }
+});
+
+test('CommonJS can require it where Node can require modules', async () => {
+  const program = `const { Interpolator } = require('flavr'); console.log(typeof Interpolator.open)`;
+  const { stdout, stderr } = await run(process.execPath, ['-e', program], { cwd: folder, env });
+  assert.equal([stdout, stderr], ['function\n', '']);
+});
+
 const readme = await readFile(join(root, 'README.md'), 'utf8');
 const examples = [...readme.matchAll(/^```js run\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
 
