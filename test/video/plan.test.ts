@@ -30,6 +30,9 @@ for (const [name, options, sentence] of [
   ['k = 0', { k: 0 }, /k must be/],
   ['a slow below 1', { slow: 0.5 }, /slow must be/],
   ['fps = 0', { fps: 0 }, /fps must be more than 0/],
+  ['a k in quotes', { k: '2' as never }, /k must be .*; got '2'/],
+  ['fps that is no fraction', { fps: {} as never }, /fps must be a fraction/],
+  ['an unknown audio', { slow: 2, audio: 'loud' as never }, /audio must be drop or stretch; got 'loud'/],
   ['audio without slow', { audio: 'stretch' as const }, /give slow with it/],
 ] as const) {
   test(`${name} is refused`, () => {
@@ -54,7 +57,7 @@ test('the scene threshold is a share, or off', () => {
   assert.is(sceneThreshold({}), 0.25);
   assert.is(sceneThreshold({ sceneThreshold: 'off' }), 'off');
   assert.is(sceneThreshold({ sceneThreshold: 0 }), 0);
-  for (const value of [1.1, -1, Number.NaN])
+  for (const value of [1.1, -1, Number.NaN, '0.2' as never])
     assert.throws(() => sceneThreshold({ sceneThreshold: value }), /from 0 to 1/);
 });
 
@@ -68,12 +71,13 @@ test('the declared rate is the source rate times k, the target rate, or for slow
 });
 
 test('the expected number of frames follows the container, as far as it tells', () => {
-  assert.is(expectedFrames({ info, range: undefined }, steps(2)), 239);
-  assert.is(expectedFrames({ info, range: undefined }, { k: undefined, fps: rational(60), slow: 1 }), 300);
-  const range = { start: rational(1), end: rational(2) };
-  assert.is(expectedFrames({ info, range }, steps(2)), 47);
+  const whole = { info, range: undefined, length: info.duration };
+  assert.is(expectedFrames(whole, steps(2)), 239);
+  assert.is(expectedFrames(whole, { k: undefined, fps: rational(60), slow: 1 }), 300);
+  const range = { start: rational(1), end: undefined };
+  assert.is(expectedFrames({ info, range, length: rational(1) }, steps(2)), 47);
   const vague = { ...info, duration: undefined, frameCount: undefined };
-  assert.is(expectedFrames({ info: vague, range: undefined }, steps(2)), undefined);
+  assert.is(expectedFrames({ ...whole, info: vague, length: undefined }, steps(2)), undefined);
 });
 
 test('alpha is blended by position, and passes untouched at source frames', () => {

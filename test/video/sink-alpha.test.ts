@@ -136,4 +136,12 @@ test('writes JPEG images where asked', () =>
     assert.is((await sharp(join(path, '000001.jpg')).metadata()).width, 64);
   }));
 
+test('warns that images cannot say that pixels are not square', () =>
+  withFolder(async (folder) => {
+    const info = videoInfo({ sampleAspect: rational(64, 45) });
+    const sink = await openSink(join(folder, 'frames'), sinkOptions({ info }));
+    assert.match(sink.warnings.join(' '), /not square \(64:45\)/);
+    await sink.abort();
+  }));
+
 test.run();

@@ -6,9 +6,13 @@ import { rational, toNumber } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
 import type { SinkOptions } from '../../ts/video/types.js';
 import { buildSource } from './build-source.js';
+import { makeVideo } from './make-video.js';
 import { av, byTime, demux, evenTimes, sinkOptions, videoInfo, withFolder, writeFrames } from './sink-helper.js';
 
 const RATE = rational(25);
+const COVER = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'teal' } })
+  .png()
+  .toBuffer();
 
 /** Writes 50 frames beside what is copied from `source`, and reads the result. */
 async function rewrite(path: string, source: string, changes: Partial<SinkOptions> = {}, frames = evenTimes(50, RATE)) {
@@ -65,6 +69,21 @@ test('starts the file where the source starts, B-frames or not', () =>
     assert.is(after.of('audio')[0]!.stream.startTime, before.of('audio')[0]!.stream.startTime);
     await before.close();
     await after.close();
+  }));
+
+test('starts the file at 0 where all of the source starts late, as cut recordings do', () =>
+  withFolder(async (folder) => {
+    const source = await makeVideo(join(folder, 'in.mkv'), {
+      frames: Array.from({ length: 10 }, (_, n) => 90_000 + n),
+    });
+    const frames = evenTimes(3, RATE, rational(3600));
+    const file = await rewrite(join(folder, 'out.mp4'), source, {}, frames);
+    assert.equal(
+      byTime(file.video.packets).map(({ pts }) => toNumber(pts)),
+      [0, 0.04, 0.08],
+    );
+    assert.is(file.input.duration, 120_000n);
+    await file.close();
   }));
 
 test('re-encodes sound only where the container demands it, and says so', () =>
@@ -166,17 +185,14 @@ test('copies subtitles, attachments, languages and titles in Matroska', () =>
 
 test('keeps a cover picture, as a stream in MP4 and as an attached file in Matroska', () =>
   withFolder(async (folder) => {
-    const cover = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'teal' } })
-      .png()
-      .toBuffer();
     const source = join(folder, 'in.mp4');
-    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }], cover });
+    await buildSource(source, { muxer: 'mp4', audio: [{ encoder: 'aac' }], cover: COVER });
     let input = source;
     for (const name of ['first.mkv', 'second.mkv', 'third.mp4']) {
       const file = await rewrite(join(folder, name), input);
       const [, picture] = file.of('video');
       assert.ok(picture!.stream.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC), name);
-      assert.equal(picture!.packets[0]!.data, cover, name);
+      assert.equal(picture!.packets[0]!.data, COVER, name);
       assert.equal(file.warnings, []);
       await file.close();
       input = join(folder, name);
@@ -184,6 +200,46 @@ test('keeps a cover picture, as a stream in MP4 and as an attached file in Matro
     const file = await rewrite(join(folder, 'last.webm'), source);
     assert.is(file.of('video').length, 1);
     assert.match(file.warnings.join(' '), /video stream 2 \(png\) is left out/);
+    await file.close();
+  }));
+
+test('keeps the names of several cover pictures', () =>
+  withFolder(async (folder) => {
+    const covers = ['cover.png', 'small_cover.png'];
+    const source = join(folder, 'in.mkv');
+    const attachments = covers.map((filename) => ({ filename, mimetype: 'image/png', data: COVER }));
+    await buildSource(source, { muxer: 'matroska', attachments });
+    const file = await rewrite(join(folder, 'out.mkv'), source);
+    const [, ...pictures] = file.of('video');
+    assert.equal(
+      pictures.map(({ metadata }) => metadata.filename),
+      covers,
+    );
+    await file.close();
+  }));
+
+test('leaves out what the source says of its own encoder, however that is spelled', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await makeVideo(source, { metadata: { ENCODER: 'Lavc57.1 libx264', title: 'Angle 1' } });
+    const file = await rewrite(join(folder, 'out.mkv'), source);
+    assert.is(file.video.metadata.title, 'Angle 1');
+    assert.is(file.video.metadata.ENCODER, undefined);
+    await file.close();
+  }));
+
+test('gives sound that is encoded anew its times to the end, also where the decoder does not', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.wmv');
+    await buildSource(source, { muxer: 'asf', audio: [{ encoder: 'wmav2' }] });
+    const file = await rewrite(join(folder, 'out.mp4'), source);
+    const times = file.of('audio')[0]!.packets.map(({ pts }) => toNumber(pts));
+    for (const [n, time] of times.slice(1).entries()) {
+      assert.ok(
+        time - times[n]! > 0.01,
+        `packet ${n + 1} at ${time} s comes ${time - times[n]!} s after the one before`,
+      );
+    }
     await file.close();
   }));
 

@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Rational, rational, toNumber, ZERO } from '../../ts/rational.js';
 import { openSink } from '../../ts/video/sink.js';
 import { openSource } from '../../ts/video/source.js';
+import { rejects } from '../support/rejects.js';
 import { buildSource } from './build-source.js';
 import {
   av,
@@ -316,6 +318,52 @@ test('writes AVI and MPEG-TS', () =>
       await writeFrames(sink, videoInfo(), evenTimes(30, rational(25)), rational(1, 25));
       await sink.finish();
       assert.is((await decodeVideo(path)).length, 30, extension);
+    }
+  }));
+
+for (const [codec, extension] of [
+  ['mpeg2video', 'ts'],
+  ['libtheora', 'mkv'],
+  ['rawvideo', 'avi'],
+] as const) {
+  test(`writes every frame with ${codec}, which counts frames or takes any pixel format`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, `out.${extension}`);
+      // The source's clock is finer than its rate.
+      const timeBase = rational(1, 90_000);
+      const sink = await openSink(path, sinkOptions({ info: videoInfo({ timeBase }), codec }));
+      await writeFrames(sink, videoInfo(), evenTimes(30, rational(25)), rational(1, 25));
+      await sink.finish();
+      const file = await demux(path);
+      const times = byTime(file.video.packets).map(({ pts }) => toMilliseconds(pts));
+      assert.equal(
+        times.map((time) => time - times[0]!),
+        Array.from({ length: 30 }, (_, n) => n * 40),
+      );
+      await file.close();
+    }));
+}
+
+test('an encoder that refuses the rate is named with it', () =>
+  withFolder(async (folder) => {
+    const options = sinkOptions({ codec: 'mpeg2video', frameRate: rational(47) });
+    await rejects(
+      openSink(join(folder, 'out.ts'), options),
+      'VIDEO_UNSUPPORTED',
+      /mpeg2video .* at 47 frames per second/,
+    );
+  }));
+
+test('writes .m2ts and .mts with the time before each packet that Blu-ray and cameras have', () =>
+  withFolder(async (folder) => {
+    for (const extension of ['m2ts', 'mts']) {
+      const path = join(folder, `out.${extension}`);
+      const sink = await openSink(path, sinkOptions());
+      await writeFrames(sink, videoInfo(), evenTimes(5, rational(25)), rational(1, 25));
+      await sink.finish();
+      const bytes = await readFile(path);
+      assert.is(bytes.length % 192, 0, extension);
+      for (let at = 4; at < bytes.length; at += 192) assert.is(bytes[at], 0x47, `${extension}, byte ${at}`);
     }
   }));
 

@@ -68,6 +68,13 @@ for (const [name, matrix, kr, kb, range] of [
   });
 }
 
+test('a matrix that cannot be converted is refused with what to do', async () => {
+  await makeVideo(at('ycgco.mkv'), { color: { matrix: 8 } });
+  const { code, message } = await failure(at('ycgco.mkv'));
+  assert.is(code, 'VIDEO_UNSUPPORTED');
+  assert.match(message, /colour matrix 8 .*convert the video to BT\.709/);
+});
+
 test('10 bits are reduced to 8 with a warning, and flat stays flat', async () => {
   const { source, frames } = await read(
     await makeVideo(at('deep.mkv'), {

@@ -81,6 +81,14 @@ test('a truncated file gives what decodes, with a warning', async () => {
   );
 });
 
+test('a Matroska file that starts late is as long as its frames, and was not cut off', async () => {
+  await makeVideo(at('late.mkv'), { frames: [250, 251, 252] });
+  const { source, frames } = await read(at('late.mkv'));
+  assert.equal(times(frames).map(toNumber), [10, 10.04, 10.08]);
+  assert.equal(source.info.duration, rational(3, 25));
+  assert.not.match(source.warnings.join(' '), /cut off/);
+});
+
 test('files without a readable video are refused with a sentence each', async () => {
   writeFileSync(at('text.mp4'), 'This is no video.\n'.repeat(100));
   writeFileSync(at('empty.mp4'), '');
@@ -110,11 +118,32 @@ test('a range holds the frames from its start to before its end, the last one cu
   assert.is(frames[0]!.data[0], greyOf(60 + 4 * 13));
 });
 
+test('the expected length of a range does not reach beyond the end of the video', async () => {
+  const path = await makeVideo(at('length.mp4'), { frames: 50 });
+  const lengths = [
+    [undefined, undefined],
+    [0.5, undefined],
+    [0.5, 0.25],
+    [1.5, 7],
+  ].map(async ([start, duration]) => {
+    const range = { start: start ? seconds(start) : undefined, duration: duration ? seconds(duration) : undefined };
+    return toNumber((await read(path, range)).source.length!);
+  });
+  assert.equal(await Promise.all(lengths), [2, 1.5, 0.25, 0.5]);
+});
+
 test('a range beyond the end is refused, saying where the end is', async () => {
   const path = await makeVideo(at('short.mp4'), { frames: 5 });
   const { code, message } = await failure(path, { start: seconds(7) });
   assert.is(code, 'BAD_ARGUMENT');
   assert.match(message, /start \(7 s\) lies behind the last frame of .*short\.mp4, which is 0\.20 s long/);
+});
+
+test('a range between two frames is refused, saying so', async () => {
+  await makeVideo(at('between.mp4'), { frames: 25 });
+  const { code, message } = await failure(at('between.mp4'), { start: seconds(0.05), duration: seconds(0.02) });
+  assert.is(code, 'BAD_ARGUMENT');
+  assert.match(message, /No frame of .*between.mp4, which is 1.00 s long, begins from 0.05 to 0.07 s.*longer duration/);
 });
 
 test('a range is exact in a file with B-frames, no index and a clock that does not start at 0', async () => {

@@ -32,6 +32,8 @@ export class AudioTranscoder {
   readonly #timeline: Timeline;
   // Where the first decoded and the first filtered frame begin: what comes out is dated from there on.
   #start: Rational | undefined;
+  // Where the latest decoded frame ends, in seconds of the source: decoders do not date every frame, least of all the last.
+  #decodedEnd: Rational;
   #filteredStart: Rational | undefined;
 
   private constructor(
@@ -48,6 +50,7 @@ export class AudioTranscoder {
     this.encoder = encoder;
     this.#inputStep = inputStep;
     this.#timeline = timeline;
+    this.#decodedEnd = timeline.origin;
     this.step = rational(1, encoder.sampleRate);
   }
 
@@ -83,7 +86,8 @@ export class AudioTranscoder {
         if (result === av.AVERROR_EAGAIN || result === av.AVERROR_EOF) break;
         if (result === av.AVERROR_INVALIDDATA) continue;
         checkAv(av, result, 'VIDEO_UNREADABLE', FAILED);
-        this.#start ??= this.#timeline.toOutput(fromTicks(frame.bestEffortTimestamp, this.#inputStep));
+        const time = this.#date(frame);
+        this.#start ??= this.#timeline.toOutput(time);
         await this.#filters.push(frame, (filtered) => this.#encode(filtered, emit));
         frame.unref();
       }
@@ -93,6 +97,15 @@ export class AudioTranscoder {
     } finally {
       frame.free();
     }
+  }
+
+  /** Gives a decoded frame its time, and says it. */
+  #date(frame: Frame): Rational {
+    const stamp = frame.bestEffortTimestamp;
+    const time = stamp === this.#av.AV_NOPTS_VALUE ? this.#decodedEnd : fromTicks(stamp, this.#inputStep);
+    frame.pts = toTicks(time, this.#inputStep);
+    this.#decodedEnd = add(time, rational(frame.nbSamples, frame.sampleRate));
+    return time;
   }
 
   close(): void {

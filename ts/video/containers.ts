@@ -5,6 +5,7 @@ import { FlavrError } from '../errors.js';
 export interface Container {
   /** FFmpeg's muxer. */
   readonly muxer: string;
+  readonly muxerOptions?: Readonly<Record<string, string>>;
   /** The default encoder. */
   readonly encoder: string;
   /** The default encoder where frames have alpha; undefined: the container has none that players read alpha from. */
@@ -114,6 +115,8 @@ const MPEGTS: Container = {
   rotation: false,
   decodeDurations: false,
 };
+/** Of Blu-ray and of AVCHD cameras: each packet is preceded by its time. FFmpeg goes by the name, which is not final while it writes. */
+const M2TS: Container = { ...MPEGTS, muxerOptions: { mpegts_m2ts_mode: '1' } };
 
 /** Every file extension that can be written; a name without extension is a folder of images. */
 export const CONTAINERS: Readonly<Record<string, Container>> = {
@@ -133,8 +136,8 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     cover: undefined,
   },
   ts: MPEGTS,
-  mts: MPEGTS,
-  m2ts: MPEGTS,
+  mts: M2TS,
+  m2ts: M2TS,
   avi: {
     muxer: 'avi',
     // H.264 in AVI has no place for the display order of B-frames; MPEG-4 part 2 without them is what AVI players expect.
@@ -204,6 +207,8 @@ export interface EncoderProfile {
   readonly matrix?: 'bt601' | 'none';
   /** The most ticks per second that the codec can count; undefined: as many as containers can. */
   readonly maxTicks?: bigint;
+  /** It counts frames: its clock has one tick for each and no other. */
+  readonly countsFrames?: boolean;
   /** 4:2:0 needs even sides. */
   readonly evenSides?: boolean;
 }
@@ -212,7 +217,7 @@ export interface EncoderProfile {
  * The default quality is near the point from which no loss is seen (x264's authors call 17 or 18 that): originals are
  * re-encoded here, and a file of smoother but visibly worse frames is no gain.
  */
-export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
+const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
   // A step quicker than x264's own default: a fifth less time, for up to 4 % of the size and 0.1 dB.
   libx264: { crf: 18, options: { preset: 'fast' }, evenSides: true },
   libx264rgb: { crf: 18, pixelFormat: 'rgb24' },
@@ -234,6 +239,8 @@ export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
   },
   libsvtav1: { crf: 24, options: { preset: '8' } },
   mpeg4: { options: { flags: '+qscale', global_quality: String(2 * 118), bf: '0' }, matrix: 'none', maxTicks: 65_535n },
+  mpeg2video: { options: { flags: '+qscale', global_quality: String(2 * 118) }, countsFrames: true },
+  libtheora: { options: { flags: '+qscale', global_quality: String(9 * 118) }, countsFrames: true },
   mjpeg: { options: { flags: '+qscale', global_quality: String(2 * 118) }, pixelFormat: 'yuvj444p', matrix: 'bt601' },
   prores_ks: { alphaFormat: 'yuva444p10le', alphaOptions: { profile: '4444', alpha_bits: '8' } },
   gif: { pixelFormat: 'pal8', alphaFormat: 'pal8' },
@@ -242,3 +249,6 @@ export const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
   ffv1: { pixelFormat: 'bgr0', alphaFormat: 'bgra' },
   utvideo: { pixelFormat: 'gbrp', alphaFormat: 'gbrap' },
 };
+
+/** What is known of the encoder of this name; nothing of most. */
+export const encoderProfile = (name: string): EncoderProfile => (Object.hasOwn(ENCODERS, name) ? ENCODERS[name]! : {});

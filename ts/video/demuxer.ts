@@ -2,8 +2,11 @@ import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Codec, FormatContext, InputFormat, Packet, Stream } from 'node-av';
 import { FlavrError } from '../errors.js';
+import { rational } from '../rational.js';
 import { type Av, checkAv } from './av.js';
+import { fromTicks, toTicks } from './clock.js';
 import { fitsLimits } from './raw-video.js';
+import { SteadyClock } from './steady-clock.js';
 
 // Formats that name other files or addresses to read, and the one that takes any text for a picture.
 const REFUSED_FORMATS = new Set(['hls', 'concat', 'dash', 'imf', 'sdp', 'rtsp', 'rtp', 'sap', 'tty']);
@@ -15,6 +18,8 @@ export interface OpenedFile {
   readonly format: FormatContext;
   readonly stream: Stream;
   readonly decoder: Codec;
+  /** Where the format's own clock may be set back in the middle. To be restarted after `format.seekFrame`. */
+  readonly clock: SteadyClock | undefined;
 }
 
 /**
@@ -33,7 +38,10 @@ export async function openFile(av: Av, path: string): Promise<OpenedFile> {
     // Before anything is decoded: probing decodes too, up to FFmpeg's own limit of 2^28 pixels.
     for (const { codecpar } of format.streams) checkSize(path, codecpar);
     checkAv(av, await format.findStreamInfo(), 'VIDEO_UNREADABLE', unreadable(path));
-    return { format, ...chooseStream(av, path, format) };
+    const clock = hasLooseClock(av, format) ? new SteadyClock() : undefined;
+    const file = { format, ...chooseStream(av, path, format), clock };
+    keepStreams(av, file, ({ index }) => index === file.stream.index);
+    return file;
   } catch (error) {
     if (opened) await format.closeInput();
     throw error;
@@ -105,7 +113,6 @@ function chooseStream(av: Av, path: string, format: FormatContext): { stream: St
       `${path} is encoded with ${codec}, for which this FFmpeg has no decoder.`,
     );
   }
-  for (const other of format.streams) if (other.index !== index) other.discard = av.AVDISCARD_ALL;
   return { stream, decoder };
 }
 
@@ -127,11 +134,58 @@ function chooseDecoder(av: Av, stream: Stream): Codec | null {
   return av.Codec.findDecoder(codecId);
 }
 
-/** Reads the next packet of `stream`; FFmpeg's error number at the end of the file or where it cannot be read on. */
-export async function readPacket(format: FormatContext, stream: Stream, packet: Packet): Promise<number> {
-  for (;;) {
-    packet.unref();
-    const result = await format.readFrame(packet);
-    if (result < 0 || packet.streamIndex === stream.index) return result;
+/** Whether the format's clock begins anywhere and may be set back in the middle, as in MPEG-TS. */
+const hasLooseClock = (av: Av, { iformat }: FormatContext): boolean =>
+  iformat !== null && (iformat.flags & av.AVFMT_TS_DISCONT) !== 0;
+
+/** Lets `nextPacket` read these streams, and those that its clock needs to see; the others are not even taken apart. */
+export function keepStreams(av: Av, { format, clock }: OpenedFile, keep: (stream: Stream) => boolean): void {
+  for (const stream of format.streams) {
+    stream.discard = keep(stream) || (clock && isContinuous(av, stream)) ? av.AVDISCARD_DEFAULT : av.AVDISCARD_ALL;
   }
+}
+
+/**
+ * Reads the next packet of any stream, its times on one clock from the file's beginning to its end; FFmpeg's error number
+ * at the end of the file or where it cannot be read on.
+ */
+export async function nextPacket(av: Av, { format, clock }: OpenedFile, packet: Packet): Promise<number> {
+  packet.unref();
+  const result = await format.readFrame(packet);
+  const stream = clock && result >= 0 && format.streams[packet.streamIndex];
+  if (stream) moveTimes(av, clock, stream, packet);
+  return result;
+}
+
+/** The same for the next packet of one stream: the main video, unless another is named. */
+export async function readPacket(
+  av: Av,
+  file: OpenedFile,
+  packet: Packet,
+  index: number = file.stream.index,
+): Promise<number> {
+  for (;;) {
+    const result = await nextPacket(av, file, packet);
+    if (result < 0 || packet.streamIndex === index) return result;
+  }
+}
+
+function moveTimes(av: Av, clock: SteadyClock, stream: Stream, packet: Packet): void {
+  const { pts, dts, duration } = packet;
+  const none = av.AV_NOPTS_VALUE;
+  const step = rational(stream.timeBase.num, stream.timeBase.den);
+  const shift =
+    isContinuous(av, stream) && dts !== none
+      ? clock.shift(stream.index, fromTicks(dts, step), fromTicks(duration, step))
+      : clock.latestShift;
+  const ticks = toTicks(shift, step);
+  if (pts !== none) packet.pts = pts + ticks;
+  if (dts !== none) packet.dts = dts + ticks;
+}
+
+/** Sound and pictures, whose packets follow one another; subtitles and data come now and then. */
+function isContinuous(av: Av, stream: Stream): boolean {
+  const { codecType } = stream.codecpar;
+  const moving = codecType === av.AVMEDIA_TYPE_VIDEO && !stream.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC);
+  return moving || codecType === av.AVMEDIA_TYPE_AUDIO;
 }

@@ -1,6 +1,16 @@
 import type { Frame as AvFrame, Stream } from 'node-av';
 import { FlavrError } from '../errors.js';
-import { add, multiply, parseRational, type Rational, rational, toNumber } from '../rational.js';
+import {
+  add,
+  compare,
+  multiply,
+  parseRational,
+  type Rational,
+  rational,
+  subtract,
+  toNumber,
+  ZERO,
+} from '../rational.js';
 import { type Av, fromAvRational } from './av.js';
 import { conversionColor, hdrTransfer, MATRIX_NAMES, MATRIX_RGB, RANGE_FULL, UNSPECIFIED } from './color.js';
 import type { OpenedFile } from './demuxer.js';
@@ -18,6 +28,8 @@ export function describeVideo(
   path: string,
   { format, stream, decoder }: OpenedFile,
   frame: AvFrame,
+  /** Time of that frame. */
+  begins: Rational | undefined,
   options: Pick<RawVideoOptions, 'force8bit' | 'deinterlace' | 'warn'>,
 ): VideoInfo {
   const pixelFormat = av.avGetPixFmtName(frame.format as never) ?? 'unknown';
@@ -55,7 +67,7 @@ export function describeVideo(
     frameRate: [stream.avgFrameRate, stream.rFrameRate].map(fromAvRational).find(isPlausibleRate),
     timeBase: fromAvRational(stream.timeBase),
     duration:
-      statedDuration(av, stream) ??
+      statedDuration(av, stream, begins) ??
       streamDuration(av, stream) ??
       (format.duration > 0n ? rational(format.duration, 1_000_000n) : undefined),
     frameCount: stream.nbFrames > 0n ? Number(stream.nbFrames) : undefined,
@@ -73,14 +85,19 @@ export function describeVideo(
 // Some containers state their clock where their frame rate belongs.
 const isPlausibleRate = (rate: Rational | undefined) => rate !== undefined && toNumber(rate) <= 1000;
 
-/** How long the container says that this very stream is; FFmpeg fills the whole file's length in where it does not. */
-export function statedDuration(av: Av, stream: Stream): Rational | undefined {
+/**
+ * How long the container says that this very stream is; FFmpeg fills the whole file's length in where it does not.
+ * @param begins time of the first frame.
+ */
+export function statedDuration(av: Av, stream: Stream, begins: Rational = ZERO): Rational | undefined {
   if (stream.nbFrames > 0n) return streamDuration(av, stream);
   // Matroska keeps it as a tag: hours:minutes:seconds with decimals.
   const tag = /^(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(stream.metadata?.get('DURATION') ?? '');
   if (!tag) return undefined;
   const [, hours, minutes, seconds] = tag;
-  return add(rational(BigInt(hours!) * 3600n + BigInt(minutes!) * 60n), parseRational(seconds!, 'DURATION'));
+  const stated = add(rational(BigInt(hours!) * 3600n + BigInt(minutes!) * 60n), parseRational(seconds!, 'DURATION'));
+  // Many programs, FFmpeg among them, state the time of the end there.
+  return compare(stated, begins) > 0 ? subtract(stated, begins) : stated;
 }
 
 function streamDuration(av: Av, stream: Stream): Rational | undefined {

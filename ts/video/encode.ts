@@ -1,8 +1,8 @@
 import type { Codec, CodecContext, Frame, Packet } from 'node-av';
 import { FlavrError } from '../errors.js';
-import type { Rational } from '../rational.js';
+import { type Rational, toNumber } from '../rational.js';
 import { type Av, checkAv, toAvRational } from './av.js';
-import { ALPHA_OUTPUTS, ENCODERS, type EncoderProfile } from './containers.js';
+import { ALPHA_OUTPUTS, type EncoderProfile, encoderProfile } from './containers.js';
 import { codedColor, type FrameMaker, FrameScaler, setColor } from './from-rgb.js';
 import { FramePalette } from './palette.js';
 import { pixelFormatTraits } from './pixel-format.js';
@@ -66,7 +66,7 @@ export class VideoEncoder {
         `There is no video encoder named "${name}" in this FFmpeg. Use for example libx264, libx265, libvpx-vp9 or libsvtav1.`,
       );
     }
-    const profile: EncoderProfile = Object.hasOwn(ENCODERS, name) ? ENCODERS[name]! : {};
+    const profile = encoderProfile(name);
     if (profile.maxTicks && options.timeBase.den > profile.maxTicks) {
       throw new FlavrError(
         'VIDEO_UNSUPPORTED',
@@ -97,11 +97,12 @@ export class VideoEncoder {
         ...(crf === undefined ? {} : { crf: String(crf) }),
         ...Object.fromEntries(own),
       };
+      const rate = options.frameRate ? ` at ${toNumber(options.frameRate)} frames per second` : '';
       checkAv(
         av,
         await context.open2(codec, av.Dictionary.fromObject(settings)),
         'VIDEO_UNSUPPORTED',
-        `The encoder ${name} does not accept ${info.width}x${info.height} ${format} with the options ${JSON.stringify(settings)}`,
+        `The encoder ${name} does not accept ${info.width}x${info.height} ${format}${rate} with the options ${JSON.stringify(settings)}`,
       );
       const maker =
         format === 'pal8'
@@ -213,5 +214,6 @@ function choosePixelFormat(
       warning: `${info.width}x${info.height} has an odd side, which ${encoder} can only keep with full colour resolution (4:4:4); some players and browsers do not play that. WebM (VP9) has no such limit.`,
     };
   }
-  return { format: available.includes('yuv420p') ? 'yuv420p' : available[0]! };
+  // Encoders that take anything list nothing.
+  return { format: available.includes('yuv420p') ? 'yuv420p' : (available[0] ?? 'yuv420p') };
 }

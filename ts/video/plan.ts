@@ -1,5 +1,5 @@
-import { FlavrError } from '../errors.js';
-import { divide, multiply, parseRational, type Rational, rational, subtract, toNumber } from '../rational.js';
+import { FlavrError, shown } from '../errors.js';
+import { divide, exactly, multiply, type Rational, rational, toNumber } from '../rational.js';
 import { DEFAULT_SCENE_THRESHOLD } from './cuts.js';
 import type { InterpolateVideoOptions } from './options.js';
 import type { SinkOptions, SourceOptions, VideoSource } from './types.js';
@@ -25,14 +25,17 @@ export function requestedSteps({ k, fps, slow, audio }: InterpolateVideoOptions)
   }
   for (const [name, value] of [['k', k] as const, ['slow', slow] as const]) {
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
-      throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number of 1 or more; got ${value}.`);
+      throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number of 1 or more; got ${shown(value)}.`);
     }
   }
   if (audio !== undefined && slow === undefined) {
     throw new FlavrError('BAD_ARGUMENT', 'audio says what becomes of the sound in slow motion; give slow with it.');
   }
+  if (audio !== undefined && audio !== 'drop' && audio !== 'stretch') {
+    throw new FlavrError('BAD_ARGUMENT', `audio must be drop or stretch; got ${shown(audio)}.`);
+  }
   if (fps !== undefined) {
-    const rate = exact(fps, 'fps');
+    const rate = exactly(fps, 'fps');
     if (rate.num <= 0n) throw new FlavrError('BAD_ARGUMENT', `fps must be more than 0; got ${toNumber(rate)}.`);
     return { k: undefined, fps: rate, slow: 1 };
   }
@@ -40,17 +43,13 @@ export function requestedSteps({ k, fps, slow, audio }: InterpolateVideoOptions)
   return k === undefined ? undefined : { k, fps: undefined, slow: 1 };
 }
 
-function exact(value: Rational | number | string, name: string): Rational {
-  return typeof value === 'object' ? value : parseRational(value, name);
-}
-
 /** What is said of reading the source, with exact times. @throws FlavrError `BAD_ARGUMENT` */
 export function sourceOptions(options: InterpolateVideoOptions): SourceOptions {
   const { start, duration, inputFps, deinterlace, force8bit, signal } = options;
   return {
-    start: start === undefined ? undefined : exact(start, 'start'),
-    duration: duration === undefined ? undefined : exact(duration, 'duration'),
-    inputFps: inputFps === undefined ? undefined : exact(inputFps, 'inputFps'),
+    start: start === undefined ? undefined : exactly(start, 'start'),
+    duration: duration === undefined ? undefined : exactly(duration, 'duration'),
+    inputFps: inputFps === undefined ? undefined : exactly(inputFps, 'inputFps'),
     deinterlace,
     force8bit,
     signal,
@@ -60,8 +59,8 @@ export function sourceOptions(options: InterpolateVideoOptions): SourceOptions {
 /** @throws FlavrError `BAD_ARGUMENT` */
 export function sceneThreshold({ sceneThreshold: value }: InterpolateVideoOptions): number | 'off' {
   if (value === undefined) return DEFAULT_SCENE_THRESHOLD;
-  if (value === 'off' || (value >= 0 && value <= 1)) return value;
-  throw new FlavrError('BAD_ARGUMENT', `sceneThreshold must be a number from 0 to 1, or 'off'; got ${value}.`);
+  if (value === 'off' || (typeof value === 'number' && value >= 0 && value <= 1)) return value;
+  throw new FlavrError('BAD_ARGUMENT', `sceneThreshold must be a number from 0 to 1, or 'off'; got ${shown(value)}.`);
 }
 
 /** The rate to declare for the output, and the step of its clock where one is known. */
@@ -79,10 +78,9 @@ export function outputClock(
 
 /** How many frames will come out, as far as the container tells; exact only if it is. */
 export function expectedFrames(
-  { info, range }: Pick<VideoSource, 'info' | 'range'>,
+  { info, range, length }: Pick<VideoSource, 'info' | 'range' | 'length'>,
   { k, fps }: Steps,
 ): number | undefined {
-  const length = range?.end ? subtract(range.end, range.start) : info.duration;
   if (fps) return length && Math.ceil(toNumber(multiply(length, fps)));
   const counted = range ? undefined : info.frameCount;
   const frames = counted ?? (length && info.frameRate && Math.round(toNumber(multiply(length, info.frameRate))));

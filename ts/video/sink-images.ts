@@ -7,7 +7,7 @@ import { unwritable } from './output-file.js';
 import { OutputFolder } from './output-folder.js';
 import { createStop, SerialSink, type Stop, type WrittenFrame } from './serial-sink.js';
 import { StageClock, type WriteClock } from './stage-clock.js';
-import type { SinkOptions, VideoSink } from './types.js';
+import type { SinkOptions, VideoInfo, VideoSink } from './types.js';
 
 type SharpModule = Awaited<ReturnType<typeof importPeer<'sharp'>>>['default'];
 
@@ -59,7 +59,7 @@ export async function openImagesSink(path: string, options: SinkOptions): Promis
 }
 
 class ImagesSink extends SerialSink {
-  readonly warnings: readonly string[] = [];
+  readonly warnings: readonly string[];
   readonly #sharp: SharpModule;
   readonly #folder: OutputFolder;
   readonly #format: ImageFormat;
@@ -76,6 +76,7 @@ class ImagesSink extends SerialSink {
     stop: Stop,
   ) {
     super(folder.path, options.info, stop);
+    this.warnings = aspectWarnings(options.info);
     this.#sharp = sharp;
     this.#folder = folder;
     this.#format = format;
@@ -104,4 +105,11 @@ class ImagesSink extends SerialSink {
   protected discard(): Promise<void> {
     return this.#folder.discard();
   }
+}
+
+function aspectWarnings({ sampleAspect: { num, den } }: VideoInfo): string[] {
+  if (num === den) return [];
+  return [
+    `The source's pixels are not square (${num}:${den}), which images cannot say: they look squeezed or stretched.`,
+  ];
 }

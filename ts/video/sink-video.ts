@@ -4,8 +4,8 @@ import { add, compare, divide, multiply, parseRational, type Rational, rational,
 import { type Av, fromAvRational, loadAv, toAvRational } from './av.js';
 import { type Chapter, chaptersOf, holdsChapters, readChapters, writeChapters } from './chapters.js';
 import { fromTicks, Timeline, ticksPerSecond, toTicks } from './clock.js';
-import { ALPHA_OUTPUTS, type Container } from './containers.js';
-import { clockStart, fileMetadata, streamMetadata } from './copy-source.js';
+import { ALPHA_OUTPUTS, type Container, encoderProfile } from './containers.js';
+import { clockStart, sourceMetadata } from './copy-source.js';
 import { openFile } from './demuxer.js';
 import { displayMatrix } from './display-matrix.js';
 import { VideoEncoder } from './encode.js';
@@ -39,7 +39,8 @@ export async function openVideoSink(path: string, container: Container, options:
     const source = options.copyFrom === undefined ? undefined : await openFile(av, options.copyFrom);
     if (source) opened({ close: () => source.format.closeInput() });
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
-    const timeBase = chooseTimeBase(container, options, slow, source?.stream);
+    const steady = container.clock === 'rate' || encoderProfile(codec).countsFrames === true;
+    const timeBase = chooseTimeBase(container, steady, options, slow, source?.stream);
     const { info, frameRate, crf, encoderOptions, threads, clock = new StageClock() } = options;
     if (frameRate && compare(frameRate, highestRate(container, timeBase)) > 0) {
       throw tooFast(
@@ -55,7 +56,8 @@ export async function openVideoSink(path: string, container: Container, options:
     const encoder = opened(await VideoEncoder.open(av, encoding));
     checkMuxerOptions(muxer, codec, container, encoder.otherOptions);
     const stream = muxer.addStream(encoder.context, timeBase);
-    tagVideo(av, stream, container, options, source?.stream);
+    const metadata = source && sourceMetadata(source, options);
+    tagVideo(av, stream, container, options, source?.stream, metadata?.video);
     const timeline = new Timeline({
       origin: options.range?.start ?? (source && clockStart(av, source)) ?? ZERO,
       start: options.range?.start,
@@ -68,11 +70,27 @@ export async function openVideoSink(path: string, container: Container, options:
       const copy = { path: options.copyFrom!, container, timeline, audio: options.audio };
       copier = opened(await StreamCopier.create(av, source, muxer, copy));
       chapters = chaptersOf(await readChapters(av, copy.path, source), timeline);
-      muxer.metadata = fileMetadata(source);
     }
-    await muxer.writeHeader(encoder.otherOptions);
+    if (metadata) muxer.metadata = metadata.file;
+    await muxer.writeHeader({ ...container.muxerOptions, ...encoder.otherOptions });
+    const warnings = metadata?.warnings ?? [];
     return new EncodedSink(
-      { file, muxer, encoder, copier, chapters, stream, timeline, container, timeBase, clock, release },
+      {
+        file,
+        muxer,
+        codec,
+        encoder,
+        copier,
+        chapters,
+        stream,
+        timeline,
+        container,
+        timeBase,
+        steady,
+        warnings,
+        clock,
+        release,
+      },
       options,
       stop,
     );
@@ -86,6 +104,8 @@ export async function openVideoSink(path: string, container: Container, options:
 interface Parts {
   readonly file: OutputFile;
   readonly muxer: Muxer;
+  /** FFmpeg's name of the encoder. */
+  readonly codec: string;
   readonly encoder: VideoEncoder;
   readonly copier: StreamCopier | undefined;
   readonly chapters: readonly Chapter[];
@@ -94,6 +114,10 @@ interface Parts {
   readonly container: Container;
   /** One tick of the encoder's clock, in seconds. */
   readonly timeBase: Rational;
+  /** Whether that clock has one tick for each frame and no other. */
+  readonly steady: boolean;
+  /** Of what of the source's description is left out. */
+  readonly warnings: readonly string[];
   readonly clock: WriteClock;
   release(): Promise<void>;
 }
@@ -115,11 +139,12 @@ class EncodedSink extends SerialSink {
   }
 
   get warnings(): readonly string[] {
-    return [...this.#parts.encoder.warnings, ...(this.#parts.copier?.warnings ?? []), ...this.#warnings];
+    const { encoder, copier, warnings } = this.#parts;
+    return [...encoder.warnings, ...warnings, ...(copier?.warnings ?? []), ...this.#warnings];
   }
 
   protected async take(frame: WrittenFrame): Promise<void> {
-    const { encoder, timeline, container, timeBase } = this.#parts;
+    const { codec, encoder, timeline, container, timeBase, steady } = this.#parts;
     const time = timeline.toOutput(frame.time);
     const pts = toTicks(time, timeBase);
     if (this.#lastTime && compare(time, this.#lastTime) <= 0) {
@@ -130,6 +155,7 @@ class EncodedSink extends SerialSink {
     }
     this.#lastTime = time;
     if (this.#lastPts !== undefined && pts - this.#lastPts < container.shortestFrame) {
+      if (steady) throw uneven(this.path, codec, timeBase);
       throw tooFast(this.path, container, timeBase, `a frame came ${Number(pts - this.#lastPts)} ticks after another`);
     }
     this.#lastPts = pts;
@@ -223,6 +249,14 @@ function slowFactor({ slow, audio }: SinkOptions): Rational {
 const highestRate = ({ shortestFrame }: Container, timeBase: Rational): Rational =>
   divide(ONE, multiply(timeBase, rational(shortestFrame)));
 
+function uneven(path: string, codec: string, timeBase: Rational): FlavrError {
+  const rate = toNumber(divide(ONE, timeBase));
+  return new FlavrError(
+    'VIDEO_UNSUPPORTED',
+    `${path} (${codec}) can only hold frames that come at one rate, here ${rate} per second; these do not, and two of them fall together. Ask for a rate (fps), or write to another format.`,
+  );
+}
+
 function tooFast(
   path: string,
   container: Container,
@@ -252,6 +286,7 @@ function defaultEncoder(path: string, container: Container, { info }: SinkOption
 // Every time that is known to come must be a whole number of ticks; what is not known is rounded to the nearest.
 function chooseTimeBase(
   container: Container,
+  steady: boolean,
   options: SinkOptions,
   slow: Rational,
   video: Stream | undefined,
@@ -259,7 +294,7 @@ function chooseTimeBase(
   const { frameRate, info } = options;
   const frame = frameRate && divide(ONE, frameRate);
   if (container.clock === 'centiseconds') return CENTISECOND;
-  if (container.clock === 'rate' && frame) return frame;
+  if (steady && frame) return frame;
   const source = info.timeBase ?? (video && fromAvRational(video.timeBase));
   const start = options.range?.start;
   const steps = [options.timeBase, frame, source && multiply(source, slow), start && multiply(start, slow)];
@@ -288,6 +323,7 @@ function tagVideo(
   container: Container,
   options: SinkOptions,
   source: Stream | undefined,
+  metadata: Readonly<Record<string, string>> | undefined,
 ): void {
   const { info, frameRate } = options;
   stream.sampleAspectRatio = toAvRational(av, info.sampleAspect);
@@ -303,5 +339,5 @@ function tagVideo(
   if (source) stream.disposition = source.disposition;
   // Without this entry, players do not look for the alpha that lies beside VP9.
   const alpha = info.alpha && stream.codecpar.codecId === av.AV_CODEC_ID_VP9 ? { alpha_mode: '1' } : {};
-  stream.metadata = av.Dictionary.fromObject({ ...(source && streamMetadata(source)), ...alpha });
+  stream.metadata = av.Dictionary.fromObject({ ...metadata, ...alpha });
 }

@@ -109,8 +109,8 @@ export class FileVideo implements RawVideo {
       throw new FlavrError('VIDEO_UNSUPPORTED', `${this.#path} has ${width}x${height} pixels, more than can be read.`);
     }
     this.#held = true;
-    this.#info = describeVideo(av, this.#path, this.#file, this.#frame, this.#options);
     this.#origin = this.#frameTime();
+    this.#info = describeVideo(av, this.#path, this.#file, this.#frame, this.#origin, this.#options);
     this.allocate = ownMemory(this.#info);
     this.#converter = new RgbConverter(av, this.#info, this.#options.alpha && this.#info.alpha, this.#threads);
   }
@@ -204,8 +204,13 @@ export class FileVideo implements RawVideo {
 
   /** Hands the decoder one more packet, or the end of the file. */
   async #feed(): Promise<void> {
-    const { format, stream } = this.#file;
-    const read = await this.#call(() => readPacket(format, stream, this.#packet));
+    const { clock } = this.#file;
+    const read = await this.#call(() => readPacket(this.#av, this.#file, this.#packet));
+    if (clock?.wasSetBack) {
+      this.#options.warn(
+        `The clock of ${this.#path} is set back in the middle, as where files were joined; time goes on from there.`,
+      );
+    }
     if (read < 0) {
       this.#draining = true;
       if (read !== this.#av.AVERROR_EOF) {
@@ -223,7 +228,7 @@ export class FileVideo implements RawVideo {
    * tried from further and further back, at last from well before the first frame.
    */
   async #seek(time: Rational): Promise<void> {
-    const { format, stream } = this.#file;
+    const { format, stream, clock } = this.#file;
     const timeBase = fromAvRational(stream.timeBase);
     if (!this.#origin || !timeBase || compare(time, this.#origin) <= 0) return;
     for (let back = 0; ; back = back * 2 || 1) {
@@ -233,6 +238,7 @@ export class FileVideo implements RawVideo {
       const sought = await this.#call(() => format.seekFrame(stream.index, ticks.num / ticks.den, flag));
       // Where seeking is impossible, everything up to `time` is decoded and passed over.
       if (sought < 0 && back === 0) return;
+      clock?.restart();
       this.#codec.flushBuffers();
       this.#draining = false;
       this.#held = await this.#decode();
@@ -260,7 +266,7 @@ export class FileVideo implements RawVideo {
     if (this.#damaged) {
       this.#options.warn(`${this.#path} is damaged: ${this.#damaged} packets or frames could not be decoded properly.`);
     }
-    const stated = statedDuration(this.#av, this.#file.stream);
+    const stated = statedDuration(this.#av, this.#file.stream, this.#origin);
     if (!stated || !end || !this.#origin) return;
     const read = subtract(end, this.#origin);
     // Containers round; three frames are beyond that.

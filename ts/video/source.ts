@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { FlavrError } from '../errors.js';
-import { add, divide, multiply, type Rational, rational, toNumber, ZERO } from '../rational.js';
+import { add, compare, divide, multiply, type Rational, rational, subtract, toNumber, ZERO } from '../rational.js';
 import type { RawVideo, RawVideoOptions } from './raw-video.js';
 import { readAhead } from './read-ahead.js';
 import { FileVideo } from './source-file.js';
@@ -51,18 +51,29 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
     const { frames, end } = timedFrames(raw, rate, options, warn);
     const first = await frames.next();
     if (first.done) {
-      const length = info.duration ? `, which is ${toNumber(info.duration).toFixed(2)} s long` : '';
-      throw new FlavrError(
-        'BAD_ARGUMENT',
-        `start (${toNumber(options.start ?? ZERO)} s) lies behind the last frame of ${path}${length}.`,
-      );
+      throw new FlavrError('BAD_ARGUMENT', noFrames(path, info, options));
     }
     const range = options.start || options.duration ? { start: first.value.time, end } : undefined;
-    return new Source({ path, info, warnings, range }, raw, first.value, frames);
+    return new Source({ path, info, warnings, range, length: lengthOf(info, options) }, raw, first.value, frames);
   } catch (error) {
     await raw.close();
     throw error;
   }
+}
+
+/** How long the range that the options name is, within the video. */
+function lengthOf({ duration: whole }: VideoInfo, { start = ZERO, duration }: SourceOptions): Rational | undefined {
+  const rest = whole && subtract(whole, start);
+  return rest && duration && compare(duration, rest) > 0 ? rest : (duration ?? rest);
+}
+
+/** Why a range holds no frames. */
+function noFrames(path: string, info: VideoInfo, { start = ZERO, duration }: SourceOptions): string {
+  const length = info.duration ? `, which is ${toNumber(info.duration).toFixed(2)} s long` : '';
+  const from = toNumber(start);
+  return duration
+    ? `No frame of ${path}${length}, begins from ${from} to ${toNumber(add(start, duration))} s. Choose another start or a longer duration.`
+    : `start (${from} s) lies behind the last frame of ${path}${length}.`;
 }
 
 /** The same video with its frames counted at `rate`. */
@@ -86,12 +97,13 @@ class Source implements VideoSource {
   readonly info: VideoInfo;
   readonly warnings: readonly string[];
   readonly range: VideoSource['range'];
+  readonly length: Rational | undefined;
   readonly #raw: RawVideo;
   readonly #first: SourceFrame;
   #rest: AsyncGenerator<SourceFrame, void, undefined> | undefined;
 
   constructor(
-    facts: Pick<VideoSource, 'path' | 'info' | 'warnings' | 'range'>,
+    facts: Pick<VideoSource, 'path' | 'info' | 'warnings' | 'range' | 'length'>,
     raw: RawVideo,
     first: SourceFrame,
     rest: AsyncGenerator<SourceFrame, void, undefined>,
@@ -100,6 +112,7 @@ class Source implements VideoSource {
     this.info = facts.info;
     this.warnings = facts.warnings;
     this.range = facts.range;
+    this.length = facts.length;
     this.#raw = raw;
     this.#first = first;
     this.#rest = rest;

@@ -6,7 +6,7 @@ import { type Av, checkAv } from './av.js';
 import { fromTicks, type Timeline } from './clock.js';
 import type { Container, TextSubtitles } from './containers.js';
 import { readCover, streamMetadata } from './copy-source.js';
-import type { OpenedFile } from './demuxer.js';
+import { keepStreams, nextPacket, type OpenedFile } from './demuxer.js';
 import type { Muxer, OutputStream, PacketTimes } from './mux.js';
 import { convertSubtitle, isTextSubtitle, subtitleExtradata } from './subtitles.js';
 
@@ -109,8 +109,8 @@ export class StreamCopier {
     for (const stream of format.streams) {
       const route = stream.index === video.index ? undefined : await this.#route(stream);
       if (route) this.#routes.set(stream.index, route);
-      stream.discard = route ? this.#av.AVDISCARD_DEFAULT : this.#av.AVDISCARD_ALL;
     }
+    keepStreams(this.#av, this.#source, ({ index }) => this.#routes.has(index));
     this.#ended = this.#routes.size === 0;
     const { start } = this.#options.timeline;
     if (this.#ended || !start) return;
@@ -118,6 +118,7 @@ export class StreamCopier {
     const target = subtract(start, LONGEST_SUBTITLE);
     if (compare(target, ZERO) <= 0) return;
     await format.seekFrame(-1, (target.num * 1_000_000n) / target.den, this.#av.AVSEEK_FLAG_BACKWARD);
+    this.#source.clock?.restart();
   }
 
   async #route(input: Stream): Promise<Route | undefined> {
@@ -164,7 +165,7 @@ export class StreamCopier {
     return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
   }
 
-  /** A cover picture as Matroska wants it: a file named "cover", of which no packet is to come. */
+  /** A cover picture as Matroska wants it: a file, named "cover" unless it has a name, of which no packet is to come. */
   async #attachCover(input: Stream, codec: string): Promise<undefined> {
     const picture = await readCover(this.#av, this.#options.path, input.index);
     if (!picture) return;
@@ -172,7 +173,7 @@ export class StreamCopier {
     const output = this.#muxer.addStream(parameters, rational(1));
     parameters.free();
     const type = codec === 'mjpeg' ? 'jpeg' : codec;
-    const filename = `cover.${type === 'jpeg' ? 'jpg' : type}`;
+    const filename = input.metadata?.get('filename') ?? `cover.${type === 'jpeg' ? 'jpg' : type}`;
     output.stream.metadata = this.#av.Dictionary.fromObject({ filename, mimetype: `image/${type}` });
   }
 
@@ -252,7 +253,7 @@ export class StreamCopier {
     const { timeline } = this.#options;
     while (!this.#ended) {
       throwIfAborted(this.#muxer.signal);
-      const result = await this.#source.format.readFrame(this.#packet);
+      const result = await nextPacket(av, this.#source, this.#packet);
       if (result === av.AVERROR_EOF) break;
       checkAv(av, result, 'VIDEO_UNREADABLE', `${this.#options.path} could not be read`);
       const route = this.#routes.get(this.#packet.streamIndex);

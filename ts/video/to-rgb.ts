@@ -46,7 +46,7 @@ export class RgbConverter {
 
   #failure(): string {
     const { pixelFormat, color } = this.#info;
-    return `Frames in ${pixelFormat} with colour matrix ${color.matrix} cannot be converted to RGB`;
+    return `Frames in ${pixelFormat} with colour matrix ${color.matrix} (ISO/IEC 23091-2) cannot be converted to RGB, so convert the video to BT.709 first`;
   }
 
   free(): void {

@@ -77,6 +77,8 @@ export interface VideoSource {
    * (exclusive). Undefined if neither `start` nor `duration` was given.
    */
   readonly range: { readonly start: Rational; readonly end: Rational | undefined } | undefined;
+  /** How long what is read lasts, as far as the container tells. */
+  readonly length: Rational | undefined;
   /**
    * May be called once.
    * @param allocate where frames are put that were not read before, to open the source. Default: each in an ArrayBuffer of its own.
