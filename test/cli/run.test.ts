@@ -100,6 +100,12 @@ test('options that a command needs are in its usage line, and asked for all at o
   assert.match((await run(['echo', 'x'], { command })).error, /takes --size WxH -o FILE; got x\./);
 });
 
+test('an option with an empty value, as of a variable that is not set, is wrong usage', async () => {
+  const { code, error } = await run(['echo', 'a', '--word', '']);
+  assert.is(code, 2);
+  assert.match(error, /^flavr: BAD_ARGUMENT: --word was given an empty value\. See: flavr echo --help\n$/);
+});
+
 test('an unknown command ends with 2 and lists the known ones', async () => {
   const { code, error } = await run(['dance']);
   assert.is(code, 2);

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -91,12 +91,63 @@ test('what the build throws leaves no lock and no file', async () => {
   assert.equal(readdirSync(cache.folder), []);
 });
 
+const TAKER = `
+import { EngineCache } from ${JSON.stringify(resolve('.test-build/ts/engine/cache.js'))};
+import { engineOf } from ${JSON.stringify(resolve('.test-build/test/native/support.js'))};
+const [folder, ...keys] = process.argv.slice(1);
+for (const key of keys) {
+  const outcome = await new EngineCache(folder).take(key, async () => engineOf(1e6)).catch((error) => error);
+  console.log(outcome.code ? outcome.code + ': ' + outcome.message : outcome.built ? 'built' : 'found');
+}
+`;
+
+/** What taking each key gives from a folder that the words of a shell made unwritable, and what is in it then. */
+function takeFrom(folder: string, mount: string, ...keys: string[]): string[] | undefined {
+  const script = `${mount} && "$@"; ls "$0"`;
+  const words = ['-rm', 'sh', '-c', script, folder, process.execPath, '--input-type=module', '-e', TAKER, folder];
+  if (spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', folder]).status !== 0) {
+    console.log('SKIPPED a folder that cannot be written to: mounting a file system is not permitted here');
+    return undefined;
+  }
+  return spawnSync('unshare', [...words, ...keys], { encoding: 'utf8' })
+    .stdout.trimEnd()
+    .split('\n');
+}
+
+test('engines of a folder that may only be read are used; one that is not there is refused with the way out', async () => {
+  const folder = temporaryFolder();
+  await new EngineCache(folder).take('key', async () => engineOf(100));
+  const mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"';
+  const [found, refused, ...left] = takeFrom(folder, mount, 'key', 'other') ?? [];
+  if (found === undefined) return;
+  assert.is(found, 'found');
+  assert.match(refused!, /^BAD_ARGUMENT: .* cannot be written to .*Set cacheDir, or XDG_CACHE_HOME/);
+  assert.equal(left, ['key.engine']);
+});
+
+for (const [what, size] of [
+  ['the engine', '500k'],
+  ['the lock', '4k'],
+]) {
+  test(`where the disk has no room for ${what}, it is said, and nothing is left`, () => {
+    const fill = size === '4k' ? ' && head -c 4096 /dev/zero >"$0/full"' : '';
+    const [refused, ...left] =
+      takeFrom(temporaryFolder(), `mount -t tmpfs -o size=${size} tmpfs "$0"${fill}`, 'key') ?? [];
+    if (refused === undefined) return;
+    assert.match(refused, /^VIDEO_UNWRITABLE: .*the disk is full/);
+    assert.equal(
+      left.filter((name) => name !== 'full' && name !== ''),
+      [],
+    );
+  });
+}
+
 test('a folder that cannot be made is refused with the way out', async () => {
   const file = join(temporaryFolder(), 'file');
   writeFileSync(file, '');
   const error: FlavrError = await new EngineCache(join(file, 'cache')).take('key', never).catch((e) => e);
   assert.is(error.code, 'BAD_ARGUMENT');
-  assert.match(error.message, /file\/cache cannot be made.*Set cacheDir/);
+  assert.match(error.message, /file\/cache cannot be written to.*Set cacheDir/);
 });
 
 const BUILDER = `

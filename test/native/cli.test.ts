@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -70,9 +70,42 @@ withRtx('build keeps an existing file unless told otherwise', async () => {
   writeFileSync(path, 'mine');
   const refused = await flavr([...RTX_BUILD, '-o', path]);
   assert.is(refused.code, 1);
-  assert.match(refused.stderr, /OUTPUT_EXISTS.*--overwrite/);
+  assert.match(refused.stderr, /OUTPUT_EXISTS.*overwrite/);
   assert.is((await flavr([...RTX_BUILD, '-o', path, '--overwrite'])).code, 0);
 });
+
+withRtx('build says that an output cannot be written before it builds, and leaves nothing where it fails', async () => {
+  const nowhere = await flavr([...RTX_BUILD, '-o', join(folder, 'none', 'x.engine')]);
+  assert.is(nowhere.code, 1);
+  assert.match(nowhere.stderr, /^flavr: VIDEO_UNWRITABLE: .*its folder does not exist\.\n$/);
+  const place = join(folder, 'empty');
+  mkdirSync(place);
+  const failed = await flavr([...RTX_BUILD, '-k', '3', '-o', join(place, 'x.engine')]);
+  assert.match(failed.stderr, /^flavr: UNSUPPORTED_FACTOR/);
+  assert.equal(readdirSync(place), []);
+});
+
+withRtx('build takes the bundled model for k, and a compute capability named twice once', async () => {
+  const path = join(folder, 'four.engine');
+  const run = await flavr([...RTX_BUILD, '-k', '4', '--compute-capability', '8.9,8.9', '-o', path]);
+  assert.is(run.code, 0, run.stderr);
+  const { model, factor, target } = await readEngineHeader(path);
+  assert.equal([model.name, factor], ['mini-4x', 4]);
+  assert.equal(target, { kind: 'capabilities', computeCapabilities: ['8.9'] });
+});
+
+for (const [what, words, message] of [
+  ['a GPU to build on, for TensorRT-RTX', ['--device', '1'], /--device is for tensorrt/],
+  ['no compute capability between commas', ['--compute-capability', '8.9,'], /got ''/],
+] as const) {
+  withRtx(`build refuses ${what}`, async () => {
+    const path = join(folder, 'refused.engine');
+    const run = await flavr([...RTX_BUILD, ...words, '-o', path]);
+    assert.is(run.code, 2);
+    assert.match(run.stderr, message);
+    assert.not(existsSync(path));
+  });
+}
 
 test('doctor tells a reason that was found once, not again for every backend', () => {
   const problem = 'The addon is not there. Build it.';

@@ -105,4 +105,29 @@ test('a header of other JSON is refused', async () => {
   }
 });
 
+const { model, estimate } = ENGINE.header;
+for (const [what, fields] of [
+  ['a model without a name', { model: { ...model, name: undefined } }],
+  ['a model whose name is no text', { model: { ...model, name: { toString: 1 } } }],
+  ['an estimate that lacks a figure', { estimate: { ...estimate, paperFlops: undefined } }],
+  ['a target of an unknown kind', { target: { kind: 'moon' } }],
+  ['a target without its compute capabilities', { target: { kind: 'capabilities' } }],
+  ['a target without its device', { target: { kind: 'device' } }],
+  ['no target', { target: null }],
+] as const) {
+  test(`a header with ${what} is refused`, async () => {
+    const path = join(folder, 'field.engine');
+    await writeEngine(path, { ...ENGINE, header: { ...ENGINE.header, ...fields } as never });
+    const error = await refusal(readEngineHeader(path));
+    assert.is(error.code, 'ENGINE_INCOMPATIBLE');
+    assert.match(error.message, /lacks fields/);
+  });
+}
+
+test('where nothing can be written it is said why', async () => {
+  const error = await refusal(writeEngine(join(folder, 'none', 'a.engine'), ENGINE));
+  assert.is(error.code, 'VIDEO_UNWRITABLE');
+  assert.match(error.message, /a\.engine cannot be written: its folder does not exist/);
+});
+
 test.run();

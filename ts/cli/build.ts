@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { buildEngine } from '../engine/build.js';
-import { writeEngine } from '../engine/file.js';
+import { engineParts } from '../engine/file.js';
 import { FlavrError } from '../errors.js';
-import { DEFAULT_MODEL } from '../model/bundled.js';
+import { DEFAULT_MODEL, defaultModel } from '../model/bundled.js';
 import { loadModel } from '../model/load.js';
+import { OutputFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
 import { choiceOption, integerOption, PRECISIONS, sizeOption } from './values.js';
@@ -18,7 +19,7 @@ export const build = defineCommand({
     model: {
       type: 'string',
       value: 'M',
-      help: `a bundled model, or a checkpoint or graph (default: ${DEFAULT_MODEL})`,
+      help: `a bundled model, or a checkpoint or graph (default: ${DEFAULT_MODEL}; with -k, the bundled one for it)`,
     },
     size: { type: 'string', value: 'WxH', required: true, help: 'size of the frames' },
     backend: {
@@ -61,20 +62,29 @@ export const build = defineCommand({
       optimizationLevel: integerOption('--optimization-level', options['optimization-level'], 0, 5),
       tensorrtPath: options.tensorrt,
     };
-    if (!options.overwrite && existsSync(output)) {
-      throw new FlavrError('OUTPUT_EXISTS', `${output} exists. Choose another name, or give --overwrite.`);
+    if (backend === 'tensorrt-rtx' && request.device !== undefined) {
+      throw new FlavrError('BAD_ARGUMENT', '--device is for tensorrt; with tensorrt-rtx give --compute-capability.');
     }
+    const file = await OutputFile.create(output, options.overwrite ?? false);
     const line = new ProgressLine(process.stderr);
-    const engine = await buildEngine(await loadModel(options.model ?? DEFAULT_MODEL), {
-      ...request,
-      signal,
-      onNotice: note,
-      onProgress: ({ stage, fraction }) =>
-        line.show(fraction === undefined ? stage : `${Math.floor(fraction * 100)}%  ${stage}`),
-    }).finally(() => line.clear());
-    await writeEngine(output, engine);
-    const { header, plan } = engine;
-    print(`${output}: ${header.family} ${header.version}, ${(plan.byteLength / 1e6).toFixed(1)} MB`);
-    return { output, planBytes: plan.byteLength, ...header };
+    try {
+      const engine = await buildEngine(await loadModel(options.model ?? defaultModel(request.factor)), {
+        ...request,
+        signal,
+        onNotice: note,
+        onProgress: ({ stage, fraction }) =>
+          line.show(fraction === undefined ? stage : `${Math.floor(fraction * 100)}%  ${stage}`),
+      }).finally(() => line.clear());
+      await writeFile(file.temporary, engineParts(engine)).catch((error) => {
+        throw unwritable(output, error);
+      });
+      await file.commit();
+      const { header, plan } = engine;
+      print(`${output}: ${header.family} ${header.version}, ${(plan.byteLength / 1e6).toFixed(1)} MB`);
+      return { output, planBytes: plan.byteLength, ...header };
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
   },
 });

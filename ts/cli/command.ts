@@ -88,6 +88,11 @@ export function parseCommandLine<O extends OptionSpecs>(
     throw new FlavrError('BAD_ARGUMENT', `${usageProblem(cause)} See: flavr ${command.name} --help`, { cause });
   }
   const { json, help, ...options } = parsed.values;
+  const empty = Object.keys(options).find((name) => [options[name]].flat().includes(''));
+  if (empty !== undefined && !help) {
+    // As a shell makes it of a variable that is not set; as a path it would mean the current folder.
+    throw new FlavrError('BAD_ARGUMENT', `--${empty} was given an empty value. See: flavr ${command.name} --help`);
+  }
   if (!help) {
     checkPositionals(command, parsed.positionals);
     const missing = requiredOptions(command).filter(([name]) => options[name] === undefined);

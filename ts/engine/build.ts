@@ -1,5 +1,5 @@
 import type { BackendName, Progress } from '../backends/backend.js';
-import { abortError, FlavrError, throwIfAborted } from '../errors.js';
+import { abortError, FlavrError, shown, throwIfAborted } from '../errors.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
 import { buildGraphInSlices, estimateGraph } from '../model/graph/build.js';
 import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
@@ -101,7 +101,7 @@ function checkOptions(options: BuildEngineOptions): void {
     (capability) => !(RTX_CAPABILITIES as readonly string[]).includes(capability),
   );
   if (unknown !== undefined) {
-    refuse(`TensorRT-RTX builds for compute capability ${RTX_CAPABILITIES.join(', ')}; got ${unknown}.`);
+    refuse(`TensorRT-RTX builds for compute capability ${RTX_CAPABILITIES.join(', ')}; got ${shown(unknown)}.`);
   }
   if (!Number.isSafeInteger(workspaceBytes) || workspaceBytes < 0) {
     refuse(`workspaceBytes must be a whole number of bytes; got ${workspaceBytes}.`);
@@ -130,7 +130,7 @@ function targetOf(options: BuildEngineOptions, report: ProbeReport): EngineTarge
   if (backend === 'tensorrt-rtx') {
     return computeCapabilities.length === 0
       ? { kind: 'portable' }
-      : { kind: 'capabilities', computeCapabilities: [...computeCapabilities].sort() };
+      : { kind: 'capabilities', computeCapabilities: [...new Set(computeCapabilities)].sort() };
   }
   if ('problem' in report.driver) throw new FlavrError('BACKEND_UNAVAILABLE', report.driver.problem);
   const { devices, cudaVersion } = report.driver;
@@ -215,7 +215,7 @@ export async function executeBuild(model: Model, plan: BuildPlan, options: Build
       optimizationLevel: options.optimizationLevel ?? -1,
       allowTf32: options.precision === 'tf32',
       timingCache: options.timingCache ?? new Uint8Array(),
-      computeCapabilities: (options.computeCapabilities ?? []).map(capabilityNumber),
+      computeCapabilities: [...new Set(options.computeCapabilities)].map(capabilityNumber),
     },
     options,
   );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { FlavrError } from '../errors.js';
@@ -65,7 +65,8 @@ export class EngineCache {
 
   /**
    * The engine of that key, built by `build` if it is not there, damaged, or another key's.
-   * @throws FlavrError `CACHE_LOCKED`, `ABORTED`, `BAD_ARGUMENT` if the folder cannot be written, and what `build` throws.
+   * @throws FlavrError `CACHE_LOCKED`, `ABORTED`, `BAD_ARGUMENT` if the folder cannot be written to, `VIDEO_UNWRITABLE` if the
+   * disk is full, and what `build` throws.
    */
   async take(key: string, build: () => Promise<Engine>, options: TakeOptions = {}): Promise<CachedEngine> {
     const { onNotice } = options;
@@ -129,14 +130,12 @@ export class EngineCache {
   async #makeFolder(): Promise<void> {
     try {
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await access(this.folder, constants.W_OK);
     } catch (cause) {
-      const detail = (cause as Error).message;
       throw new FlavrError(
         'BAD_ARGUMENT',
-        `The engine cache ${this.folder} cannot be made (${detail}). Set cacheDir.`,
-        {
-          cause,
-        },
+        `The engine cache ${this.folder} cannot be written to (${(cause as Error).message}). Set cacheDir, or XDG_CACHE_HOME in the environment.`,
+        { cause },
       );
     }
   }
@@ -146,8 +145,8 @@ export class EngineCache {
     try {
       const engine = await readEngine(path);
       if (engine.header.cacheKey === key) {
-        // The time of last use, by which `trim` chooses.
-        await utimes(path, new Date(), new Date());
+        // The time of last use, by which `trim` chooses. A folder that may only be read has engines that may be used.
+        await utimes(path, new Date(), new Date()).catch(() => {});
         return engine;
       }
       onNotice?.(`${path} holds another engine and is built again.`);

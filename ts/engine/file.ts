@@ -5,6 +5,7 @@ import { asFlavrError, FlavrError } from '../errors.js';
 import type { GraphEstimate, GraphForm, Lowering, Precision } from '../model/graph-spec.js';
 import type { TensorRtFamily } from '../native.js';
 import { forgetUnfinished, rememberUnfinished } from '../unfinished.js';
+import { unwritable } from '../video/output-file.js';
 
 /** What an engine was built for, beyond the library's version. */
 export type EngineTarget =
@@ -72,23 +73,26 @@ function invalid(path: string, detail: string, cause?: unknown): FlavrError {
   );
 }
 
-/**
- * Writes the engine so that `path` holds all of it or what was there before, even if the machine stops in between.
- * @throws Node's own error where nothing can be written there.
- */
-export async function writeEngine(path: string, engine: Engine): Promise<void> {
-  const stored: StoredHeader = {
-    ...engine.header,
-    plan: { bytes: engine.plan.byteLength, sha256: sha256(engine.plan) },
-  };
+/** The content of an engine's file, in parts. */
+export function engineParts({ header, plan }: Engine): Uint8Array[] {
+  const stored: StoredHeader = { ...header, plan: { bytes: plan.byteLength, sha256: sha256(plan) } };
   const json = Buffer.from(JSON.stringify(stored));
   const prefix = Buffer.alloc(PREFIX);
   MAGIC.copy(prefix);
   prefix.writeUInt32LE(json.length, MAGIC.length);
-  await writeAtomically(path, [prefix, json, engine.plan]);
+  return [prefix, json, plan];
 }
 
-/** Writes a file under a temporary name in its folder, syncs it, and gives it its name. */
+/**
+ * Writes the engine so that `path` holds all of it or what was there before, even if the machine stops in between.
+ * @throws FlavrError `VIDEO_UNWRITABLE` where nothing can be written there, or the disk is full.
+ */
+export const writeEngine = (path: string, engine: Engine): Promise<void> => writeAtomically(path, engineParts(engine));
+
+/**
+ * Writes a file under a temporary name in its folder, syncs it, and gives it its name.
+ * @throws FlavrError `VIDEO_UNWRITABLE`
+ */
 export async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   rememberUnfinished(temporary);
@@ -103,7 +107,7 @@ export async function writeAtomically(path: string, parts: readonly Uint8Array[]
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw unwritable(path, error);
   } finally {
     forgetUnfinished(temporary);
   }
@@ -122,20 +126,40 @@ async function readExactly(file: FileHandle, length: number, position: number): 
   return bytes.subarray(0, done);
 }
 
-/** Fields without which nothing else can be trusted; the rest only ever came out of `writeEngine` with the same magic. */
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+function isTarget(target: EngineTarget | undefined): boolean {
+  switch (target?.kind) {
+    case 'device':
+      return [target.name, target.computeCapability, target.cudaVersion].every(isText);
+    case 'capabilities':
+      return Array.isArray(target.computeCapabilities) && target.computeCapabilities.every(isText);
+    default:
+      return target?.kind === 'portable';
+  }
+}
+
+const ESTIMATES: readonly (keyof GraphEstimate)[] = [
+  'parameters',
+  'weightBytes',
+  'peakActivationBytes',
+  'usefulFlops',
+  'paperFlops',
+  'largestTensor',
+];
+
+/** Whether every field is there and of its type: the file may be anyone's. */
 function isStoredHeader(value: unknown): value is StoredHeader {
-  const header = value as Partial<StoredHeader> | null;
-  const natural = [header?.width, header?.height, header?.factor, header?.inputs, header?.batch, header?.frameStride];
-  const words = [header?.family, header?.version, header?.precision, header?.lowering, header?.form, header?.flavr];
+  const header = (value ?? {}) as Partial<StoredHeader>;
+  const { width, height, factor, inputs, batch, frameStride, model, plan, estimate } = header;
+  const { family, version, precision, lowering, form, flavr } = header;
+  const naturals = [width, height, factor, inputs, batch, frameStride, model?.factor, plan?.bytes];
+  const words = [family, version, precision, lowering, form, flavr, model?.name, model?.hash, plan?.sha256];
   return (
-    natural.every((field) => Number.isSafeInteger(field) && field! > 0) &&
-    words.every((field) => typeof field === 'string') &&
-    typeof header?.model?.hash === 'string' &&
-    typeof header.target?.kind === 'string' &&
-    typeof header.estimate?.peakActivationBytes === 'number' &&
-    Number.isSafeInteger(header.plan?.bytes) &&
-    header.plan!.bytes > 0 &&
-    typeof header.plan?.sha256 === 'string'
+    naturals.every((field) => Number.isSafeInteger(field) && field! > 0) &&
+    words.every(isText) &&
+    ESTIMATES.every((field) => Number.isFinite(estimate?.[field])) &&
+    isTarget(header.target)
   );
 }
 
@@ -153,7 +177,7 @@ async function readStored(path: string, file: FileHandle): Promise<{ stored: Sto
   } catch (cause) {
     throw invalid(path, 'its header is damaged', cause);
   }
-  if (!isStoredHeader(stored)) throw invalid(path, 'its header lacks fields');
+  if (!isStoredHeader(stored)) throw invalid(path, 'its header lacks fields, or has some of another type');
   const planAt = PREFIX + length;
   if (planAt + stored.plan.bytes !== size) {
     throw invalid(path, `it should have ${planAt + stored.plan.bytes} bytes and has ${size}`);

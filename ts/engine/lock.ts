@@ -3,6 +3,7 @@ import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlavrError, throwIfAborted } from '../errors.js';
+import { unwritable } from '../video/output-file.js';
 
 export interface LockOptions {
   /** How long to wait for another holder before `CACHE_LOCKED`. Default an hour: TensorRT may build that long. */
@@ -26,14 +27,21 @@ const DEAD_AFTER_MS = 60_000;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
+/** Whether the file was made; false where it is there already. @throws FlavrError `VIDEO_UNWRITABLE` */
 async function create(path: string, holder: Holder): Promise<boolean> {
   try {
     const file = await open(path, 'wx');
-    await file.writeFile(JSON.stringify(holder)).finally(() => file.close());
+    try {
+      await file.writeFile(JSON.stringify(holder)).finally(() => file.close());
+    } catch (error) {
+      // On a full disk an empty file would be left, for which everyone would wait.
+      await rm(path, { force: true });
+      throw error;
+    }
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
-    throw error;
+    throw unwritable(path, error);
   }
 }
 
@@ -76,7 +84,7 @@ async function clear(path: string, text: string): Promise<void> {
 /**
  * Runs `work` while holding the lock file, which one process on all machines that share the folder can at a time. A lock
  * whose process died is taken over.
- * @throws FlavrError `CACHE_LOCKED` after `waitMs`; `ABORTED`.
+ * @throws FlavrError `CACHE_LOCKED` after `waitMs`; `ABORTED`; `VIDEO_UNWRITABLE` where no lock file can be made.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const { waitMs = HOUR_MS, signal, onWait } = options;
