@@ -189,6 +189,46 @@ test('a method of two frames is measured on the same windows as one of four', as
   assert.equal(await Promise.all(counts), [2, 2]);
 });
 
+test('a frame whose number is missing keeps its place, and the sample that needs it fails by its name', async () => {
+  touch(...numbered(12, (i) => `bear/${String(i + 1).padStart(3, '0')}.png`).filter((name) => !name.includes('010')));
+  const list = await samples('davis');
+  assert.equal(list[1]!.targets, ['bear/006.png']);
+  assert.equal(list.at(-1)!.inputs, ['bear/005.png', 'bear/007.png', 'bear/009.png', 'bear/011.png']);
+  assert.equal(list.at(-1)!.targets, ['bear/008.png']);
+  touch(...numbered(26, (i) => `test/GOPR/${i + 1}.png`).filter((name) => !/\/(9|10)\./.test(name)));
+  const [sample] = await samples('gopro', 8);
+  assert.equal(
+    [...sample!.inputs.slice(0, 2), sample!.targets[0]],
+    ['1', '9', '10'].map((n) => `test/GOPR/${n}.png`),
+  );
+});
+
+test('frames whose numbers are times, or every third one, are missing nothing', async () => {
+  touch(...numbered(9, (i) => `times/${Math.round((i * 1000) / 60)}.png`));
+  touch(...numbered(9, (i) => `thirds/${3 * i}.png`));
+  touch(...numbered(9, (i) => `long/20261123123456${String(i * i).padStart(6, '0')}.png`));
+  const list = await samples('davis');
+  assert.equal(
+    list.map(({ targets }) => targets[0]),
+    [
+      'long/20261123123456000009.png',
+      'long/20261123123456000025.png',
+      'thirds/9.png',
+      'thirds/15.png',
+      'times/50.png',
+      'times/83.png',
+    ],
+  );
+});
+
+test('a folder that is not one clip is refused', async () => {
+  touch('A/1.png', 'A/01.png', 'A/2.png');
+  await refuses('davis', /A: expected one frame for each number; found 0?1\.png, and after it 0?1\.png\./);
+  rmSync(join(folder, 'A'), { recursive: true });
+  touch(...numbered(4, (i) => `A/${i}.png`), ...numbered(4, (i) => `A/${i + 999_999_999}.png`));
+  await refuses('davis', /A: expected the frames of one clip.*; found 3\.png, and after it 999999999\.png\./);
+});
+
 test('hidden files are no frames and hidden folders no clips', async () => {
   touch(...numbered(7, (i) => `bear/${i}.png`), 'bear/._0.png', '.cache/a.txt', '.DS_Store');
   const list = await samples('davis');

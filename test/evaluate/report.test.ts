@@ -68,6 +68,7 @@ function snuReport(): Report {
     samples: 2,
     publishedCount: 310,
     repeatedSamples: 1,
+    warnings: [],
     methods: ['<script>alert(1)</script>', 'blend, "quoted"'].map((method, m) => ({
       method,
       samples: [score('a/0', [30 - drop - m]), score('b/1', [32 - drop - m])],
@@ -236,6 +237,18 @@ test('frames behind one that cannot be read are reported as missing; those befor
   assert.match(score!.failed[0]!.message, /6\.png cannot be decoded/);
   spoil('0.png');
   assert.is((await run().catch((e) => e)).code, 'VIDEO_UNREADABLE');
+});
+
+test('what was noticed of a video as it was opened stands beside its figures', async () => {
+  const data = join(folder, 'holes');
+  mkdirSync(data);
+  const image = await sharp({ create: { width: 16, height: 16, channels: 3, background: '#456' } })
+    .png()
+    .toBuffer();
+  for (const n of [0, 1, 2, 4, 5, 6]) writeFileSync(join(data, `${n}.png`), image);
+  const report = await evaluateMethods({ dataset: 'video', data, methods: [nearest] });
+  assert.match(report.sets[0]!.warnings.join(), /skip from 2\.png to 4\.png/);
+  assert.ok(reportLines(report).some((line) => /Warning: .*skip from 2\.png to 4\.png/.test(line)));
 });
 
 test('the page says what was measured, and with which weights', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -85,6 +85,23 @@ test('snu-film stands for its four levels, and each says in how many windows a f
   );
   const [difficulty] = reportHtml({ flavr: '', sets: levels }).match(/<svg[\s\S]*?<\/svg>/)!;
   assert.match(difficulty, /SNU-FILM: PSNR by difficulty[\s\S]*>extreme</);
+});
+
+test('what is wrong with one of several sets is said before any of them is measured', async () => {
+  const broken = join(home, 'snu', 'test-extreme.txt');
+  const list = readFileSync(broken);
+  rmSync(broken);
+  let measured = 0;
+  const onProgress = () => void measured++;
+  const error = await evaluateMethods({
+    dataset: 'snu-film',
+    data: join(home, 'snu'),
+    methods: [double],
+    onProgress,
+  }).catch((problem) => problem);
+  writeFileSync(broken, list);
+  assert.match(error.message, /expected test-extreme\.txt/);
+  assert.is(measured, 0);
 });
 
 test.run();

@@ -25,6 +25,8 @@ export interface DataSet {
   readonly inputs: number;
   /** How many samples there are; undefined where only decoding tells. Of a video at most: gaps with cuts are left out. */
   readonly count: number | undefined;
+  /** What was noticed of a video as it was opened, such as numbers that its images skip. */
+  readonly warnings?: readonly string[];
   /** In an order that is always the same. May be asked for again. */
   samples(): AsyncIterable<LazySample>;
 }

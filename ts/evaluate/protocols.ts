@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { clipsIn, exists, folders, images, inside, invalidDataset, lines, mixedClips } from './listing.js';
+import { clipsIn, exists, folders, framesIn, inside, invalidDataset, lines, mixedClips } from './listing.js';
 import type { Protocol, Sample, SampleOptions } from './protocol.js';
 import { everyGap, type Placement, place, wholeWindows } from './sampling.js';
 
@@ -125,7 +125,7 @@ function snuFilm(level: SnuLevel): Protocol {
           throw invalidDataset(folder, `three files per line in test-${level}.txt`, `"${triplet}"`);
         const [middle, target] = [names[1]!, inside(folder, names[1]!)];
         const home = dirname(target);
-        if (!clips.has(home)) clips.set(home, await images(home, this.layout));
+        if (!clips.has(home)) clips.set(home, await framesIn(home, this.layout));
         const frames = clips.get(home)!;
         const at = frames.indexOf(target);
         if (names.some((name, i) => at < 0 || frames[at + (i - 1) * offset] !== inside(folder, name))) {
@@ -179,7 +179,7 @@ const middlebury: Protocol = {
     for (const home of clips) {
       const target = join(folder, 'other-gt-interp', basename(home), 'frame10i11.png');
       if (!(await exists(target))) continue;
-      const frames = await images(home, this.layout);
+      const frames = await framesIn(home, this.layout);
       const before = frames.indexOf(join(home, 'frame10.png'));
       if (before < 0 || frames[before + 1] !== join(home, 'frame11.png')) {
         throw invalidDataset(home, 'frame10.png and frame11.png', frames.map((path) => basename(path)).join(', '));

@@ -26,7 +26,7 @@ export const ratio = (value: number): string => (Number.isFinite(value) ? value.
 
 /** What is measured and how, as sentences. */
 export function describeSet(set: SetReport): string[] {
-  const { measurement, factor, inputs, samples, publishedCount, repeatedSamples, methods } = set;
+  const { measurement, factor, inputs, samples, publishedCount, repeatedSamples, warnings, methods } = set;
   const count = publishedCount === undefined ? '' : ` (published figures: ${publishedCount})`;
   const lines = [
     `k = ${factor}, windows of ${inputs} frames, ${counted(samples, 'sample')}${count}; ${preparation(set)}.`,
@@ -41,7 +41,7 @@ export function describeSet(set: SetReport): string[] {
   if (methods.some(({ exact }) => exact > 0)) {
     lines.push('Exact: frames equal to the truth, whose PSNR is infinite; they are left out of its mean.');
   }
-  return lines;
+  return [...lines, ...warnings.map((warning) => `Warning: ${warning}`)];
 }
 
 const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;

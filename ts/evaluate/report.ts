@@ -31,6 +31,8 @@ export interface SetReport {
   readonly publishedCount?: number;
   /** Samples in whose windows a frame stands in for one that the clip does not have. */
   readonly repeatedSamples: number;
+  /** What was noticed of a video as it was opened, such as numbers that its images skip. */
+  readonly warnings: readonly string[];
   readonly methods: readonly ReportedMethod[];
   /** The first method against each of the others. */
   readonly comparisons: readonly Comparison[];
@@ -92,10 +94,13 @@ export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<
   checkMethods(options.methods);
   const journal = options.journal === undefined ? undefined : new Journal(options.journal);
   try {
+    // All of them first: what is wrong with the last is found out now, not after the hours that the others take.
+    const opened: DataSet[] = [];
+    for (const name of names) opened.push(await openSet(name, options));
     const sets: SetReport[] = [];
-    for (const name of names) {
+    for (const set of opened) {
       throwIfAborted(options.signal);
-      sets.push(await evaluateSet(await openSet(name, options), options, journal));
+      sets.push(await evaluateSet(set, options, journal));
     }
     return { flavr: packageVersion(), sets };
   } finally {
@@ -149,7 +154,7 @@ async function fileVersion(path: string): Promise<string> {
 }
 
 function setReport(
-  { measurement, factor, inputs }: DataSet,
+  { measurement, factor, inputs, warnings = [] }: DataSet,
   data: string,
   methods: readonly ReportedMethod[],
   comparable: boolean,
@@ -165,6 +170,7 @@ function setReport(
     samples: Math.max(...methods.map(({ samples, failed }) => samples.length + failed.length)),
     ...(publishedCount !== undefined && { publishedCount }),
     repeatedSamples: [...all.values()].filter((repeated) => repeated > 0).length,
+    warnings,
     methods,
     comparisons: others.map((other) => compareScores(first, other)),
     published: comparable ? publishedRows(measurement.name, factor) : [],

@@ -31,6 +31,7 @@ export async function openVideoSet(path: string, options: OpenedOptions): Promis
     factor,
     inputs,
     count: gaps && Math.min(gaps, limit),
+    warnings: source.warnings,
     async *samples() {
       const opened = await openSource(path, { signal });
       try {
