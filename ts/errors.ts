@@ -82,11 +82,8 @@ export function abortError(signal: AbortSignal): FlavrError {
   return new FlavrError('ABORTED', 'The operation was aborted by its signal.', { cause: signal.reason });
 }
 
-/** @throws FlavrError `ABORTED` if it has fired; `BAD_ARGUMENT` for what is no signal. */
+/** @throws FlavrError `ABORTED` if it has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw new FlavrError('BAD_ARGUMENT', `signal must be an AbortSignal; got ${shown(signal)}.`);
-  }
   if (signal?.aborted) throw abortError(signal);
 }
 

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { checkArgument, type Kind, whole } from './arguments.js';
 import { FlavrError, shown } from './errors.js';
 
 /** Pixel formats a session can take. rgb24: three bytes per pixel, rows from the top, R first. */
@@ -23,6 +24,9 @@ export type Frame = Uint8Array;
 /** Most pixels of width or height: more than any video format knows, and every size below stays an exact integer. */
 export const MAX_SIDE = 16_384;
 
+/** Width or height. */
+export const SIDE: Kind = whole(1, MAX_SIDE);
+
 /**
  * Checks a size and completes it to a format.
  * @throws FlavrError `BAD_ARGUMENT` if a side is no integer in [1, 16384] or the stride does not hold a row.
@@ -34,14 +38,8 @@ export function frameFormat(options: {
   stride?: number | undefined;
 }): FrameFormat {
   const { width, height, pixel = 'rgb24' } = options;
-  for (const [side, value] of [['width', width] as const, ['height', height] as const]) {
-    if (!Number.isInteger(value) || value < 1 || value > MAX_SIDE) {
-      throw new FlavrError(
-        'BAD_ARGUMENT',
-        `${side} must be a whole number from 1 to ${MAX_SIDE}; got ${shown(value)}.`,
-      );
-    }
-  }
+  checkArgument('width', width, SIDE);
+  checkArgument('height', height, SIDE);
   if (pixel !== 'rgb24') {
     throw new FlavrError(
       'BAD_ARGUMENT',

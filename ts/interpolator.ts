@@ -1,15 +1,27 @@
+import { checkOptions, type Kinds } from './arguments.js';
 import type { Backend, BackendName, Session, SessionStats } from './backends/backend.js';
 import { choosePrecision } from './backends/precisions.js';
 import { selectBackend } from './backends/select.js';
 import { Dispatcher, type DispatchLimits } from './dispatch.js';
 import { builtModel } from './engine/built.js';
-import { FlavrError, madeHere, shown, throwIfAborted } from './errors.js';
+import { FlavrError, madeHere, throwIfAborted } from './errors.js';
 import { passesFor, supportedFactors } from './factors.js';
 import { checkFrame, type Frame, type FrameFormat, frameFormat } from './frame.js';
 import { Lending } from './lending.js';
 import { requestedModel } from './model/calibration.js';
 import { type BuiltModel, type Model, modelFactor, modelInputs } from './model/config.js';
-import type { CallOptions, Cuts, FrameSource, OpenOptions, TimedFrame, TimedOptions, TimedOutput } from './options.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  checkSource,
+  type FrameSource,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  TIMED_OPTIONS,
+  type TimedFrame,
+  type TimedOptions,
+  type TimedOutput,
+} from './options.js';
 import { type Pacing, RatePacing, UniformPacing } from './pacing.js';
 import { exactly, rational } from './rational.js';
 import { FrameStream, type StreamHost } from './stream.js';
@@ -49,7 +61,8 @@ export class Interpolator {
   private constructor(
     session: Session,
     model: Model | BuiltModel,
-    { format, limits }: CheckedOptions,
+    format: FrameFormat,
+    limits: DispatchLimits,
     options: OpenOptions,
   ) {
     this.#session = session;
@@ -84,7 +97,8 @@ export class Interpolator {
    * ```
    */
   static async open(options: OpenOptions): Promise<Interpolator> {
-    checkOptions(options);
+    checkOptions('Interpolator.open', options, OPEN_OPTIONS);
+    throwIfAborted(options.signal);
     if (options.engine !== undefined) return Interpolator.#openEngine(options.engine, options);
     const { backend, passedOver } = await selectBackend(options.backend ?? 'auto');
     choosePrecision(backend.name, options.precision);
@@ -115,16 +129,18 @@ export class Interpolator {
 
   /** The same on a backend and with a model that were chosen elsewhere. @internal */
   static async openOn(backend: Backend, model: Model | BuiltModel, options: OpenOptions): Promise<Interpolator> {
-    const checked = checkOptions(options);
-    const { format, limits, device, threads } = checked;
+    checkOptions('Interpolator.open', options, OPEN_OPTIONS);
     throwIfAborted(options.signal);
+    const { width, height, batch = 1, batchWaitMs = 0, inFlight = 2, maxActive = 16, maxQueued = 1024 } = options;
+    const format = frameFormat({ width, height, pixel: options.format });
+    const limits: DispatchLimits = { batch, batchWaitMs, inFlight, maxActive, maxQueued };
     const factor = modelFactor(model);
     const session = await backend.openSession({
       ...limits,
       model,
       format,
-      device,
-      threads,
+      device: options.device ?? 0,
+      threads: options.threads,
       factors: [...new Set([options.k ?? factor].flat().flatMap((k) => passesFor(factor, k)))],
       precision: choosePrecision(backend.name, options.precision),
       lowering: options.lowering,
@@ -133,7 +149,7 @@ export class Interpolator {
       onProgress: options.onProgress,
       signal: options.signal,
     });
-    return new Interpolator(session, model, checked, options);
+    return new Interpolator(session, model, format, limits, options);
   }
 
   /**
@@ -158,7 +174,8 @@ export class Interpolator {
     const taken = this.#host.copyInput ? frames.map((frame, index) => this.#copy(frame, index)) : [...frames];
     const host = { ...this.#host, copyInput: false };
     const results: Frame[] = [];
-    for await (const { data } of this.#run(atIndices(taken), () => new UniformPacing(k), options, host)) {
+    const call = { name: 'interpolate', options, kinds: CALL_OPTIONS };
+    for await (const { data } of this.#run(atIndices(taken), () => new UniformPacing(k), call, host)) {
       results.push(data);
     }
     return results;
@@ -182,7 +199,8 @@ export class Interpolator {
     k: number,
     options: CallOptions = {},
   ): AsyncGenerator<Frame, void, undefined> {
-    for await (const { data } of this.#run(atIndices(source), () => new UniformPacing(k), options)) yield data;
+    const call = { name: 'stream', options, kinds: CALL_OPTIONS };
+    for await (const { data } of this.#run(atIndices(source), () => new UniformPacing(k), call)) yield data;
   }
 
   /**
@@ -202,7 +220,8 @@ export class Interpolator {
     source: FrameSource<TimedFrame>,
     options: TimedOptions,
   ): AsyncGenerator<TimedOutput, void, undefined> {
-    yield* this.#run(source, () => this.#pacing(options), options);
+    const call = { name: 'streamTimed', options, kinds: TIMED_OPTIONS };
+    yield* this.#run(source, () => this.#pacing(options), call);
   }
 
   /**
@@ -278,13 +297,12 @@ export class Interpolator {
   async *#run(
     source: FrameSource<TimedFrame>,
     pacing: () => Pacing,
-    options: CallOptions,
+    { name, options, kinds }: Call,
     host = this.#host,
   ): AsyncGenerator<TimedOutput, void, undefined> {
     this.#checkOpen();
-    checkSource(source);
-    checkCallOptions(options);
-    checkCuts(options.cuts);
+    checkSource('source', source);
+    checkOptions(name, options, kinds);
     const planner = new Planner(this.#inputs, this.modelFactor, pacing());
     const stream = new FrameStream(host, source, planner, options);
     this.#streams.add(stream);
@@ -298,66 +316,18 @@ export class Interpolator {
   }
 }
 
+/** What was called, and how its options are checked. */
+interface Call {
+  readonly name: string;
+  readonly options: CallOptions;
+  readonly kinds: Kinds<CallOptions>;
+}
+
 const disposedError = () => new FlavrError('DISPOSED', 'The interpolator was disposed of; open another one.');
 
 /** Frame n at n seconds: any times will do where none are asked for. */
 async function* atIndices(source: FrameSource<Frame>): AsyncGenerator<TimedFrame, void, undefined> {
-  checkSource(source);
+  checkSource('source', source);
   let index = 0;
   for await (const data of source) yield { data, time: rational(index++) };
-}
-
-function checkSource(source: FrameSource<unknown>): void {
-  if (typeof source === 'object' && source !== null) {
-    if (Symbol.asyncIterator in source || Symbol.iterator in source) return;
-  }
-  throw new FlavrError('BAD_ARGUMENT', 'The source must be iterable: an array, a generator, a stream of frames.');
-}
-
-function checkCallOptions(options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
-  throw new FlavrError('BAD_ARGUMENT', `Options are an object; got ${shown(options)}.`);
-}
-
-interface CheckedOptions {
-  readonly format: FrameFormat;
-  readonly limits: DispatchLimits;
-  readonly device: number;
-  readonly threads: number | undefined;
-}
-
-/** @throws FlavrError `BAD_ARGUMENT`, `ABORTED`. */
-function checkOptions(options: OpenOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new FlavrError('BAD_ARGUMENT', 'open takes an object with at least width and height.');
-  }
-  throwIfAborted(options.signal);
-  return {
-    format: frameFormat({ width: options.width, height: options.height, pixel: options.format }),
-    limits: {
-      batch: wholeNumber('batch', options.batch, 1, 1, 64),
-      batchWaitMs: wholeNumber('batchWaitMs', options.batchWaitMs, 0, 0, 60_000),
-      inFlight: wholeNumber('inFlight', options.inFlight, 2, 1, 64),
-      maxActive: wholeNumber('maxActive', options.maxActive, 16, 1, 4096),
-      maxQueued: wholeNumber('maxQueued', options.maxQueued, 1024, 0, 1_000_000),
-    },
-    device: wholeNumber('device', options.device, 0, 0, 1024),
-    threads: options.threads === undefined ? undefined : wholeNumber('threads', options.threads, 1, 1, 1024),
-  };
-}
-
-function wholeNumber(name: string, value: number | undefined, fallback: number, least: number, most: number): number {
-  if (value === undefined) return fallback;
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number from ${least} to ${most}; got ${shown(value)}.`);
-}
-
-function checkCuts(cuts: Cuts | undefined): void {
-  if (cuts === undefined || typeof cuts === 'function') return;
-  const valid = Array.isArray(cuts) && cuts.every((cut) => Number.isInteger(cut) && cut >= 1);
-  if (valid) return;
-  throw new FlavrError(
-    'BAD_ARGUMENT',
-    'cuts must be a function or a list of whole numbers from 1, the index of the first frame of each new shot.',
-  );
 }

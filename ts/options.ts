@@ -1,9 +1,24 @@
+import {
+  CALLBACK,
+  checkArgument,
+  either,
+  FLAG,
+  type Kind,
+  type Kinds,
+  listOf,
+  needed,
+  oneOf,
+  PATH,
+  SIGNAL,
+  TEXT,
+  whole,
+} from './arguments.js';
 import type { BackendName, Progress } from './backends/backend.js';
-import type { Frame, PixelFormat } from './frame.js';
-import type { Calibration } from './model/calibration.js';
-import type { Model } from './model/config.js';
-import type { Lowering, Precision } from './model/graph-spec.js';
-import type { Rational } from './rational.js';
+import { type Frame, type PixelFormat, SIDE } from './frame.js';
+import { CALIBRATION, type Calibration } from './model/calibration.js';
+import { MODEL, type Model } from './model/config.js';
+import { LOWERINGS, type Lowering, type Precision } from './model/graph-spec.js';
+import { EXACT, type Rational } from './rational.js';
 
 /** What {@link Interpolator.open} takes. Only `width` and `height` are needed. */
 export interface OpenOptions {
@@ -63,6 +78,40 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export const FACTOR: Kind = whole(1);
+export const PRECISION: Kind = oneOf('fp16', 'fp32', 'tf32', 'int8');
+
+/** Of every call that runs a model. */
+export const RUN_OPTIONS: Kinds<Pick<OpenOptions, 'backend' | 'device' | 'precision' | 'calibration' | 'threads'>> = {
+  backend: oneOf('auto', 'tensorrt', 'tensorrt-rtx', 'cpu'),
+  device: whole(0, 1024),
+  precision: PRECISION,
+  calibration: CALIBRATION,
+  threads: whole(1, 1024),
+};
+
+export const OPEN_OPTIONS: Kinds<OpenOptions> = {
+  width: needed(SIDE),
+  height: needed(SIDE),
+  model: MODEL,
+  engine: PATH,
+  ...RUN_OPTIONS,
+  lowering: oneOf(...LOWERINGS),
+  format: TEXT,
+  k: either(FACTOR, listOf(FACTOR)),
+  batch: whole(1, 64),
+  batchWaitMs: whole(0, 60_000),
+  inFlight: whole(1, 64),
+  maxActive: whole(1, 4096),
+  maxQueued: whole(0, 1_000_000),
+  graphs: oneOf('auto', 'off'),
+  copyInput: FLAG,
+  cacheDir: PATH,
+  onProgress: CALLBACK,
+  onNotice: CALLBACK,
+  signal: SIGNAL,
+};
+
 /**
  * Where shots begin: the index of the first frame of each shot but the first, or a function that is asked of every two
  * neighbours whether a cut lies between them (`index` is the second one's).
@@ -76,6 +125,13 @@ export interface CallOptions {
   /** Ends the call with `ABORTED`, at once; a window that is being computed is dropped when it comes. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const CUTS: Kind = either(CALLBACK, {
+  words: 'a list of whole numbers from 1, the index of the first frame of each new shot',
+  fits: listOf(whole(1)).fits,
+});
+
+export const CALL_OPTIONS: Kinds<CallOptions> = { cuts: CUTS, signal: SIGNAL };
 
 /** Either a factor or a target rate. */
 export type TimedOptions = CallOptions &
@@ -91,6 +147,8 @@ export type TimedOptions = CallOptions &
         readonly k?: undefined;
       }
   );
+
+export const TIMED_OPTIONS: Kinds<Pick<TimedOptions, keyof TimedOptions>> = { ...CALL_OPTIONS, k: FACTOR, fps: EXACT };
 
 /** A source frame and its place in time. */
 export interface TimedFrame {
@@ -120,3 +178,12 @@ export interface TimedOutput {
 
 /** Any order of frames that can be awaited one by one. */
 export type FrameSource<T> = AsyncIterable<T> | Iterable<T>;
+
+const SOURCE: Kind = {
+  words: 'iterable: an array, a generator, a stream',
+  fits: (value) =>
+    typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value),
+};
+
+/** @throws FlavrError `BAD_ARGUMENT` */
+export const checkSource = (name: string, source: unknown): void => checkArgument(name, source, SOURCE);

@@ -1,3 +1,4 @@
+import { either, type Kind, TEXT } from './arguments.js';
 import { FlavrError, shown } from './errors.js';
 
 /**
@@ -9,10 +10,21 @@ export interface Rational {
   readonly den: bigint;
 }
 
-/** @throws FlavrError `BAD_ARGUMENT` if a caller's value is no fraction: two bigints, the second greater than 0. */
-export function checkRational(value: unknown, what: string): asserts value is Rational {
+/** Two bigints, the second greater than 0. */
+function isRational(value: unknown): value is Rational {
   const { num, den } = (value ?? {}) as Record<string, unknown>;
-  if (typeof num === 'bigint' && typeof den === 'bigint' && den > 0n) return;
+  return typeof num === 'bigint' && typeof den === 'bigint' && den > 0n;
+}
+
+/** What `exactly` takes, as far as its type tells. */
+export const EXACT: Kind = either(
+  { words: 'a number or text such as 60000/1001', fits: (value) => typeof value === 'number' || TEXT.fits(value) },
+  { words: 'a fraction made by rational(num, den) or parseRational()', fits: isRational },
+);
+
+/** @throws FlavrError `BAD_ARGUMENT` if a caller's value is no fraction. */
+export function checkRational(value: unknown, what: string): asserts value is Rational {
+  if (isRational(value)) return;
   throw new FlavrError('BAD_ARGUMENT', `${what} must be a fraction, made by rational(num, den) or parseRational().`);
 }
 

@@ -146,8 +146,8 @@ test('a folder that holds anything else is never replaced by images, and what it
 });
 
 test('an empty word in place of a file', async () => {
-  await refuses(['interpolate', SAMPLE, '-o', ''], 'BAD_ARGUMENT', /empty/, 2);
-  await refuses(['interpolate', '', '-o', 'out.mp4'], 'BAD_ARGUMENT', /empty/, 2);
+  await refuses(['interpolate', SAMPLE, '-o', ''], 'BAD_ARGUMENT', /output must be a path; got ''/, 2);
+  await refuses(['interpolate', '', '-o', 'out.mp4'], 'BAD_ARGUMENT', /input must be a path; got ''/, 2);
 });
 
 test('the output is the input, by whatever name', async () => {

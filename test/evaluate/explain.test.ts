@@ -86,7 +86,7 @@ test('a window that is none is refused before anything runs', async () => {
   await rejects(
     explainWindow(model, new Array(4).fill(picture.data)),
     'BAD_FRAME',
-    /pictures \{ data, width, height \}/,
+    /^Frame 0 of a window must be a picture \{ data, width, height \}; got Uint8Array/,
   );
 });
 

@@ -101,8 +101,8 @@ test('pictures smaller than a flat window have no SSIM', () => {
 });
 
 test('a variant that there is not is refused', () => {
-  assert.throws(() => psnr(grey(0), grey(1), 'best' as never), /no variant "best" of PSNR/);
-  assert.throws(() => ssim(grey(0), grey(1), 'best' as never), /no variant "best" of SSIM/);
+  assert.throws(() => psnr(grey(0), grey(1), 'best' as never), /no variant 'best' of PSNR/);
+  assert.throws(() => ssim(grey(0), grey(1), 'best' as never), /no variant 'best' of SSIM/);
 });
 
 test('pictures of two sizes are not compared', () => {

@@ -205,7 +205,7 @@ test('an evaluation of nothing, by nothing or of two by one name is refused', as
     [{ methods: [] }, /at least one/],
     [{ methods: [blend, nearest, blend] }, /called blend/],
     [{ methods: [blend], limit: 0 }, /limit must be a whole number from 1; got 0/],
-    [{ methods: [{ ...blend, inputs: 3 }] }, /even number from 2; got 3/],
+    [{ methods: [{ ...blend, inputs: 3 }] }, /even number of frames, from 2; got 3/],
   ] as const) {
     const { code, message } = await evaluateMethods({ ...VIDEO, ...options }).catch((e) => e);
     assert.is(code, 'BAD_ARGUMENT');

@@ -181,13 +181,8 @@ withRtx('bytes that are no graph are refused', async () => {
 });
 
 const REFUSED: readonly [string, Partial<BuildEngineOptions>, RegExp][] = [
-  ['another backend', { backend: 'cpu' as 'tensorrt' }, /tensorrt and tensorrt-rtx; got cpu/],
-  ['a compute capability that RTX does not know', { computeCapabilities: ['9.0'] }, /7\.5, 8\.0.*got '9\.0'/],
   ['compute capabilities for TensorRT', { backend: 'tensorrt', computeCapabilities: ['8.9'] }, /is for tensorrt-rtx/],
-  ['an optimisation level past 5', { optimizationLevel: 6 }, /from 0 to 5; got 6/],
-  ['a negative workspace', { workspaceBytes: -1 }, /workspaceBytes.*got -1/],
   ['int8', { precision: 'int8' }, /int8 is for the CPU backend/],
-  ['a device that is no number of one', { device: 1.5 }, /device.*got 1\.5/],
 ];
 for (const [name, options, message] of REFUSED) {
   test(`${name} is BAD_ARGUMENT`, async () => {

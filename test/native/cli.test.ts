@@ -96,7 +96,7 @@ withRtx('build takes the bundled model for k, and a compute capability named twi
 
 for (const [what, words, message] of [
   ['a GPU to build on, for TensorRT-RTX', ['--device', '1'], /--device is for tensorrt/],
-  ['no compute capability between commas', ['--compute-capability', '8.9,'], /got ''/],
+  ['no compute capability between commas', ['--compute-capability', '8.9,'], /got \[ '8.9', '' \]/],
 ] as const) {
   withRtx(`build refuses ${what}`, async () => {
     const path = join(folder, 'refused.engine');

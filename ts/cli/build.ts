@@ -3,7 +3,6 @@ import { buildEngine } from '../engine/build.js';
 import { engineParts } from '../engine/file.js';
 import { FlavrError } from '../errors.js';
 import { DEFAULT_MODEL, defaultModel } from '../model/bundled.js';
-import { loadModel } from '../model/load.js';
 import { OutputFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
@@ -68,7 +67,7 @@ export const build = defineCommand({
     const file = await OutputFile.create(output, options.overwrite ?? false);
     const line = new ProgressLine(process.stderr);
     try {
-      const engine = await buildEngine(await loadModel(options.model ?? defaultModel(request.factor)), {
+      const engine = await buildEngine(options.model ?? defaultModel(request.factor), {
         ...request,
         signal,
         onNotice: note,

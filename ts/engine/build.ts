@@ -1,10 +1,15 @@
+import { types } from 'node:util';
+import { CALLBACK, checkOptions, type Kinds, listOf, needed, oneOf, PATH, SIGNAL, whole } from '../arguments.js';
 import type { BackendName, Progress } from '../backends/backend.js';
-import { abortError, FlavrError, shown, throwIfAborted } from '../errors.js';
+import { abortError, FlavrError, throwIfAborted } from '../errors.js';
+import { SIDE } from '../frame.js';
 import { type Model, modelFactor, modelInputs } from '../model/config.js';
 import { buildGraphInSlices, estimateGraph } from '../model/graph/build.js';
-import type { BuiltGraph, GraphSpec, Lowering, Precision } from '../model/graph-spec.js';
+import { type BuiltGraph, type GraphSpec, LOWERINGS, type Lowering, type Precision } from '../model/graph-spec.js';
+import { givenModel } from '../model/load.js';
 import { loadNative, type NativeBuildRequest, nativeError } from '../native.js';
 import { onAbort } from '../on-abort.js';
+import { FACTOR, PRECISION, RUN_OPTIONS } from '../options.js';
 import { packageVersion } from '../package.js';
 import type { Engine, EngineHeader, EngineTarget } from './file.js';
 import { type FoundLibrary, isOf, type ProbeReport, probe, RTX_CAPABILITIES } from './probe.js';
@@ -46,6 +51,26 @@ export interface BuildEngineOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const BUILD_OPTIONS: Kinds<BuildEngineOptions> = {
+  backend: needed(oneOf('tensorrt', 'tensorrt-rtx')),
+  width: needed(SIDE),
+  height: needed(SIDE),
+  factor: FACTOR,
+  batch: whole(1, 64),
+  precision: PRECISION,
+  lowering: oneOf(...LOWERINGS),
+  computeCapabilities: listOf(oneOf(...RTX_CAPABILITIES)),
+  device: RUN_OPTIONS.device,
+  workspaceBytes: whole(0),
+  optimizationLevel: whole(0, 5),
+  timingCache: { words: 'a Uint8Array', fits: types.isUint8Array },
+  onTimingCache: CALLBACK,
+  tensorrtPath: PATH,
+  onProgress: CALLBACK,
+  onNotice: CALLBACK,
+  signal: SIGNAL,
+};
+
 // TensorRT's convolutions index with 32 bits; its builders take larger tensors without complaint.
 const MOST_ELEMENTS = 2 ** 31;
 const ADDRESS_ALIGNMENT = 256;
@@ -83,33 +108,17 @@ export function engineGraphSpec(model: Model, options: BuildEngineOptions): Grap
   );
 }
 
-function checkOptions(options: BuildEngineOptions): void {
-  const { backend, computeCapabilities = [], workspaceBytes = 0, optimizationLevel = 3, device = 0 } = options;
+/** @throws FlavrError `BAD_ARGUMENT` for options that do not go together. */
+function checkTogether({ backend, precision, computeCapabilities = [] }: BuildEngineOptions): void {
   const refuse = (message: string): never => {
     throw new FlavrError('BAD_ARGUMENT', message);
   };
-  if (backend !== 'tensorrt' && backend !== 'tensorrt-rtx') {
-    refuse(`Engines are built by the backends tensorrt and tensorrt-rtx; got ${String(backend)}.`);
-  }
-  if (options.precision === 'int8') {
+  if (precision === 'int8') {
     refuse('int8 is for the CPU backend: its graph has unsigned activations, and TensorRT takes none. Use fp16.');
   }
   if (backend === 'tensorrt' && computeCapabilities.length > 0) {
     refuse('computeCapabilities is for tensorrt-rtx; TensorRT builds for the GPU it runs on.');
   }
-  const unknown = computeCapabilities.find(
-    (capability) => !(RTX_CAPABILITIES as readonly string[]).includes(capability),
-  );
-  if (unknown !== undefined) {
-    refuse(`TensorRT-RTX builds for compute capability ${RTX_CAPABILITIES.join(', ')}; got ${shown(unknown)}.`);
-  }
-  if (!Number.isSafeInteger(workspaceBytes) || workspaceBytes < 0) {
-    refuse(`workspaceBytes must be a whole number of bytes; got ${workspaceBytes}.`);
-  }
-  if (!Number.isInteger(optimizationLevel) || optimizationLevel < 0 || optimizationLevel > 5) {
-    refuse(`optimizationLevel must be from 0 to 5; got ${optimizationLevel}.`);
-  }
-  if (!Number.isInteger(device) || device < 0) refuse(`device must be a whole number from 0 up; got ${device}.`);
 }
 
 /** The library that the backend takes here. Building asks less of the machine than running: RTX needs no GPU. */
@@ -175,15 +184,17 @@ const capabilityNumber = (capability: string): number => Math.round(Number(capab
  * TensorRT builds on the GPU that is to run the engine, and takes minutes.
  *
  * Resolves with the engine in memory; `writeEngine` makes a file of it that `open({ engine })` takes.
- * @throws FlavrError `BAD_ARGUMENT`; `BACKEND_UNAVAILABLE` with the fix where the library or driver is missing;
- * `ENGINE_BUILD_FAILED` with the parser's node and reason, or the builder's; `ABORTED`.
+ * @param model a bundled model's name, a path, or what `loadModel` gave.
+ * @throws FlavrError `BAD_ARGUMENT`; as `loadModel`; `BACKEND_UNAVAILABLE` with the fix where the library or driver is
+ * missing; `ENGINE_BUILD_FAILED` with the parser's node and reason, or the builder's; `ABORTED`.
  *
  * @example
- * const engine = await buildEngine(await loadModel('model.pth'), { backend: 'tensorrt-rtx', width: 1280, height: 720 });
+ * const engine = await buildEngine('model.pth', { backend: 'tensorrt-rtx', width: 1280, height: 720 });
  * await writeEngine('model-720p.engine', engine);
  */
-export async function buildEngine(model: Model, options: BuildEngineOptions): Promise<Engine> {
-  return executeBuild(model, await prepareBuild(options), options);
+export async function buildEngine(model: string | Model, options: BuildEngineOptions): Promise<Engine> {
+  checkOptions('buildEngine', options, BUILD_OPTIONS);
+  return executeBuild(await givenModel(model), await prepareBuild(options), options);
 }
 
 /** What a build stands on: which library, for what. */
@@ -194,7 +205,7 @@ export interface BuildPlan {
 
 /** Checks the options and finds the library and the device: all of `buildEngine` that takes no time. */
 export async function prepareBuild(options: BuildEngineOptions): Promise<BuildPlan> {
-  checkOptions(options);
+  checkTogether(options);
   throwIfAborted(options.signal);
   const report = await probe({ tensorrtPath: options.tensorrtPath });
   if ('problem' in report.addon) throw new FlavrError('BACKEND_UNAVAILABLE', report.addon.problem);

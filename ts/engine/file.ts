@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { types } from 'node:util';
+import { checkArgument, type Kind, PATH } from '../arguments.js';
 import { asFlavrError, FlavrError } from '../errors.js';
 import type { GraphEstimate, GraphForm, Lowering, Precision } from '../model/graph-spec.js';
 import type { TensorRtFamily } from '../native.js';
@@ -53,6 +55,14 @@ export interface Engine {
   readonly plan: Uint8Array;
 }
 
+const ENGINE: Kind = {
+  words: 'what buildEngine or readEngine gave',
+  fits: (value) => {
+    const { header, plan } = (value ?? {}) as Partial<Engine>;
+    return typeof header === 'object' && types.isUint8Array(plan);
+  },
+};
+
 // The file: magic, length of the JSON header (uint32, little-endian), the header, the plan.
 const MAGIC = Buffer.from('FLAVR ENGINE 1\r\n\u001a\n', 'latin1');
 const PREFIX = MAGIC.length + 4;
@@ -87,7 +97,11 @@ export function engineParts({ header, plan }: Engine): Uint8Array[] {
  * Writes the engine so that `path` holds all of it or what was there before, even if the machine stops in between.
  * @throws FlavrError `VIDEO_UNWRITABLE` where nothing can be written there, or the disk is full.
  */
-export const writeEngine = (path: string, engine: Engine): Promise<void> => writeAtomically(path, engineParts(engine));
+export async function writeEngine(path: string, engine: Engine): Promise<void> {
+  checkArgument('path', path, PATH);
+  checkArgument('engine', engine, ENGINE);
+  await writeAtomically(path, engineParts(engine));
+}
 
 /**
  * Writes a file under a temporary name in its folder, syncs it, and gives it its name.
@@ -186,6 +200,7 @@ async function readStored(path: string, file: FileHandle): Promise<{ stored: Sto
 }
 
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  checkArgument('path', path, PATH);
   try {
     const file = await open(path);
     return await use(file).finally(() => file.close());

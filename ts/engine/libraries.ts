@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Kinds, PATH } from '../arguments.js';
 
 /** Where a candidate was looked for, in the words of the report. */
 export type SearchPlace = 'tensorrtPath' | 'FLAVR_TENSORRT_PATH' | 'loader path' | 'Python packages';
@@ -22,6 +23,8 @@ export interface SearchOptions {
   /** A TensorRT library, or a folder with one. */
   readonly tensorrtPath?: string | undefined;
 }
+
+export const SEARCH_OPTIONS: Kinds<SearchOptions> = { tensorrtPath: PATH };
 
 /** The files behind a path that someone named: the file itself, or the libraries in the folder or its `lib`. */
 function candidatesAt(path: string, place: SearchPlace): LibraryCandidate[] {

@@ -1,3 +1,4 @@
+import { checkOptions } from '../arguments.js';
 import type { BackendName } from '../backends/backend.js';
 import {
   findNative,
@@ -7,7 +8,13 @@ import {
   platformName,
   type TensorRtFamily,
 } from '../native.js';
-import { type LibraryCandidate, libraryCandidates, type SearchOptions, type SearchPlace } from './libraries.js';
+import {
+  type LibraryCandidate,
+  libraryCandidates,
+  SEARCH_OPTIONS,
+  type SearchOptions,
+  type SearchPlace,
+} from './libraries.js';
 
 /** A TensorRT library that flavr can drive. */
 export interface FoundLibrary {
@@ -134,6 +141,7 @@ async function look(options: SearchOptions): Promise<Omit<ProbeReport, 'unavaila
  * console.log(report.unavailable.tensorrt ?? 'TensorRT can run');
  */
 export async function probe(options: SearchOptions = {}): Promise<ProbeReport> {
+  checkOptions('probe', options, SEARCH_OPTIONS);
   const report = await look(options);
   const tensorrt = whyUnavailable('tensorrt', report);
   const rtx = whyUnavailable('tensorrt-rtx', report);

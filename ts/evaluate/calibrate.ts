@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
+import { CALLBACK, checkOptions, type Kinds, SIGNAL } from '../arguments.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import type { Calibration } from '../model/calibration.js';
 import { quantisedGraph } from '../model/calibration.js';
 import type { Model } from '../model/config.js';
 import { quantisedActivations } from '../model/graph/build.js';
-import { loadModel } from '../model/load.js';
+import { givenModel } from '../model/load.js';
 import { onAbort } from '../on-abort.js';
-import type { FrameSource } from '../options.js';
+import { checkSource, type FrameSource, RUN_OPTIONS } from '../options.js';
 import { checkWindow } from './check-window.js';
 import type { GraphRunner } from './graph-runner.js';
 import { Histogram } from './histogram.js';
@@ -21,6 +22,12 @@ export interface CalibrateOptions {
   readonly onProgress?: ((windows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const CALIBRATE_OPTIONS: Kinds<CalibrateOptions> = {
+  threads: RUN_OPTIONS.threads,
+  onProgress: CALLBACK,
+  signal: SIGNAL,
+};
 
 // The values beyond the range at each of its ends: what clipping them loses is less than what finer steps gain. None, and
 // five times as many, lost more on clips that the ranges were not measured on.
@@ -47,9 +54,12 @@ const SAMPLES = 1 << 14;
 export async function calibrate(
   model: string | Model,
   windows: FrameSource<readonly BytePicture[]>,
-  { threads = availableParallelism(), onProgress, signal }: CalibrateOptions = {},
+  options: CalibrateOptions = {},
 ): Promise<Calibration> {
-  const loaded = typeof model === 'string' ? await loadModel(model) : model;
+  checkSource('windows', windows);
+  checkOptions('calibrate', options, CALIBRATE_OPTIONS);
+  const { threads = availableParallelism(), onProgress, signal } = options;
+  const loaded = await givenModel(model);
   if (loaded.kind === 'graph') throw quantisedGraph(loaded.name);
   const { config } = loaded;
   const activations = quantisedActivations(loaded);

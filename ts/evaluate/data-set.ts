@@ -1,4 +1,16 @@
-import { FlavrError } from '../errors.js';
+import {
+  checkArgument,
+  checkOptions,
+  type Kind,
+  type Kinds,
+  needed,
+  oneOf,
+  PATH,
+  SIGNAL,
+  whole,
+} from '../arguments.js';
+import { FlavrError, shown } from '../errors.js';
+import { FACTOR } from '../options.js';
 import { type BytePicture, prepare } from './prepare.js';
 import type { Measurement, Protocol, Sample } from './protocol.js';
 import { PROTOCOLS } from './protocols.js';
@@ -57,6 +69,22 @@ export interface DataSetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** 2C, the frames of a window. */
+export const INPUTS: Kind = {
+  words: 'an even number of frames, from 2',
+  fits: (value) => Number.isInteger(value) && (value as number) >= 2 && (value as number) % 2 === 0,
+};
+
+/** Of every call that measures on a data set. */
+export const MEASURING: Kinds<Omit<DataSetOptions, 'inputs'>> = {
+  factor: FACTOR,
+  limit: whole(1),
+  metrics: oneOf(...METRICS_NAMES),
+  signal: SIGNAL,
+};
+
+const SET_OPTIONS: Kinds<DataSetOptions> = { inputs: needed(INPUTS), ...MEASURING };
+
 /** With everything that has a default. */
 export type OpenedOptions = DataSetOptions & { readonly factor: number };
 
@@ -79,7 +107,7 @@ export function dataSetNames(name: string): readonly string[] {
   if (name === VIDEO_SET || PROTOCOLS.has(name)) return [name];
   const group = GROUPS.get(name);
   if (group) return group;
-  throw new FlavrError('BAD_ARGUMENT', `There is no data set "${name}"; the names are ${DATA_SETS.join(', ')}.`);
+  throw new FlavrError('BAD_ARGUMENT', `There is no data set ${shown(name)}; the names are ${DATA_SETS.join(', ')}.`);
 }
 
 /** The k that a data set, or a group of them, is measured with where none is asked for. @throws as `dataSetNames`. */
@@ -94,16 +122,8 @@ export const defaultFactor = (name: string): number => PROTOCOLS.get(dataSetName
  * throws.
  */
 export async function openDataSet(name: string, path: string, options: DataSetOptions): Promise<DataSet> {
-  const { inputs, limit } = options;
-  if (!Number.isInteger(inputs) || inputs < 2 || inputs % 2 !== 0) {
-    throw new FlavrError(
-      'BAD_ARGUMENT',
-      `inputs, the frames of a window, must be an even number from 2; got ${inputs}.`,
-    );
-  }
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
-    throw new FlavrError('BAD_ARGUMENT', `limit must be a whole number from 1; got ${limit}.`);
-  }
+  checkArgument('path', path, PATH);
+  checkOptions('openDataSet', options, SET_OPTIONS);
   const names = dataSetNames(name);
   const known = { ...options, factor: options.factor ?? defaultFactor(name) };
   if (name === VIDEO_SET) return withMetrics(await openVideoSet(path, known), options.metrics);

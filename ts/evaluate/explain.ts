@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
+import { checkOptions, type Kinds, SIGNAL } from '../arguments.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import type { Model, ModelConfig, WeightsModel } from '../model/config.js';
 import { paddedSize } from '../model/graph/frames.js';
 import type { Tap } from '../model/graph-spec.js';
 import { expectedTensors } from '../model/layout.js';
-import { loadModel } from '../model/load.js';
+import { givenModel } from '../model/load.js';
 import { onAbort } from '../on-abort.js';
+import { RUN_OPTIONS } from '../options.js';
 import { checkWindow } from './check-window.js';
 import type { FloatTensor } from './graph-runner.js';
 import { openRunner, type RunnerOptions } from './model-method.js';
@@ -52,30 +54,34 @@ export interface ExplainOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const EXPLAIN_OPTIONS: Kinds<ExplainOptions> = { threads: RUN_OPTIONS.threads, signal: SIGNAL };
+
 /**
  * What the gates of a network make of one window, on the CPU.
+ * @param model a bundled model's name, a path, or what `loadModel` gave.
  * @param window 2C frames of one size.
  * @throws FlavrError `BAD_ARGUMENT` for a model without gates, or one given as a graph, whose gates have no known names, or
  * a window of another number of frames; `BAD_FRAME` for frames that are no pictures of one size; `OUT_OF_MEMORY`, `INFERENCE_FAILED`, `ABORTED`.
  * @example
  * ```ts
- * const model = await loadModel('FLAVR_2x.pth');
  * const { frames } = await windowAt('holiday.mp4', parseRational('12.5', 'time'), 4);
- * const { gates } = await explainWindow(model, frames);
+ * const { gates } = await explainWindow('FLAVR_2x.pth', frames);
  * ```
  */
 export async function explainWindow(
-  model: Model,
+  model: string | Model,
   window: readonly BytePicture[],
-  { threads = availableParallelism(), signal }: ExplainOptions = {},
+  options: ExplainOptions = {},
 ): Promise<Explanation> {
-  const weighted = gatedModel(model);
+  checkOptions('explainWindow', options, EXPLAIN_OPTIONS);
+  const { threads = availableParallelism(), signal } = options;
+  const weighted = await loadGatedModel(model);
   const { config } = weighted;
   const { width, height } = checkWindow(window, config.inputs);
-  const options: RunnerOptions = { width, height, factor: config.factor, precision: 'fp32', threads };
+  const running: RunnerOptions = { width, height, factor: config.factor, precision: 'fp32', threads };
   const run = async (taps: readonly Tap[]) => {
     throwIfAborted(signal);
-    const runner = await openRunner(weighted, { ...options, taps });
+    const runner = await openRunner(weighted, { ...running, taps });
     const heedNoMore = onAbort(signal, () => void runner.close());
     try {
       return await runner.run(window.map(({ data }) => data));
@@ -106,18 +112,15 @@ export async function explainWindow(
     const of = (place: number) => ({ steps: steps.map((tensor) => featureMap(tensor, place, paddedSize(width))) });
     return { most: of(0), least: of(1) };
   });
-  return { model: model.name, gates, maps };
+  return { model: weighted.name, gates, maps };
 }
 
 /** The model by its name or path. @throws FlavrError as `explainWindow` for a model that it cannot explain. */
 export async function loadGatedModel(model: string | Model): Promise<WeightsModel> {
-  return gatedModel(typeof model === 'string' ? await loadModel(model) : model);
-}
-
-function gatedModel(model: Model): WeightsModel {
-  if (model.kind === 'weights' && model.config.gating) return model;
-  const why = model.kind === 'graph' ? 'is a graph, whose gates have no known names' : 'has no gates';
-  throw new FlavrError('BAD_ARGUMENT', `${model.name} ${why}; give a checkpoint of a network with gates.`);
+  const loaded = await givenModel(model);
+  if (loaded.kind === 'weights' && loaded.config.gating) return loaded;
+  const why = loaded.kind === 'graph' ? 'is a graph, whose gates have no known names' : 'has no gates';
+  throw new FlavrError('BAD_ARGUMENT', `${loaded.name} ${why}; give a checkpoint of a network with gates.`);
 }
 
 /** The gates that are shown, by stage: of an encoder stage the last block's. */

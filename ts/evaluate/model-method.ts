@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { checkArgument, checkOptions, type Kinds, PATH, TEXT } from '../arguments.js';
 import type { Backend, BackendName } from '../backends/backend.js';
 import { checkCpuMemory, estimateCpuMemory } from '../backends/cpu-memory.js';
 import { CPU_LOWERING } from '../backends/cpu-options.js';
@@ -10,9 +11,10 @@ import { passesFor } from '../factors.js';
 import { frameFormat } from '../frame.js';
 import { Interpolator } from '../interpolator.js';
 import { type Calibration, encodeCalibration, requestedModel } from '../model/calibration.js';
-import { type Model, modelFactor, modelInputs } from '../model/config.js';
+import { MODEL, type Model, modelFactor, modelInputs } from '../model/config.js';
 import { planGraph, takesBlocks } from '../model/graph/build.js';
 import type { Precision, Tap } from '../model/graph-spec.js';
+import { RUN_OPTIONS } from '../options.js';
 import { peerProblem } from '../peers.js';
 import { type FloatTensor, GraphRunner } from './graph-runner.js';
 import type { Method } from './methods.js';
@@ -38,6 +40,8 @@ export interface ModelMethodOptions {
   readonly cacheDir?: string | undefined;
 }
 
+const METHOD_OPTIONS: Kinds<ModelMethodOptions> = { name: TEXT, ...RUN_OPTIONS, cacheDir: PATH };
+
 /** A model made ready for one size and factor. */
 interface Painter {
   paint(window: readonly BytePicture[]): Promise<readonly Picture[]>;
@@ -54,6 +58,8 @@ const MOST_OPEN = 2;
  * @throws FlavrError as `loadModel`; `BAD_ARGUMENT` for a precision that the backend does not have; `BACKEND_UNAVAILABLE`, `PEER_MISSING` if nothing here can run it.
  */
 export async function modelMethod(model: string | Model, options: ModelMethodOptions = {}): Promise<Method> {
+  checkArgument('model', model, MODEL);
+  checkOptions('modelMethod', options, METHOD_OPTIONS);
   const { backend } = await selectBackend(options.backend ?? 'auto');
   const problem = await backend.unavailable();
   if (problem !== undefined) throw new FlavrError('BACKEND_UNAVAILABLE', problem);
@@ -71,12 +77,12 @@ class ModelMethod implements Method {
   readonly inputs: number;
   readonly #model: Model;
   readonly #backend: Backend;
-  readonly #options: ModelMethodOptions & { readonly precision: Precision | 'tf32' };
+  readonly #options: Omit<ModelMethodOptions, 'name'> & { readonly precision: Precision | 'tf32' };
   readonly #painters = new Recent<Painter>(MOST_OPEN);
 
-  constructor(model: Model, backend: Backend, options: ModelMethodOptions) {
+  constructor(model: Model, backend: Backend, { name, ...options }: ModelMethodOptions) {
     const precision = choosePrecision(backend.name, options.precision);
-    this.name = options.name ?? (backend.name === 'cpu' ? model.name : `${model.name}@${backend.name}`);
+    this.name = name ?? (backend.name === 'cpu' ? model.name : `${model.name}@${backend.name}`);
     const arithmetic = precision === 'int8' ? `int8 ${calibrationDigest(model)}` : precision;
     this.identity = `${model.hash} ${backend.name} ${arithmetic}`;
     this.inputs = modelInputs(model);

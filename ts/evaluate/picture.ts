@@ -1,4 +1,6 @@
-import { FlavrError } from '../errors.js';
+import { types } from 'node:util';
+import { checkArgument, type Kind, whole } from '../arguments.js';
+import { FlavrError, shown } from '../errors.js';
 
 /**
  * A picture to be measured: RGB, interleaved, rows from the top without gaps. Bytes are 0 to 255; floats are in units of
@@ -9,6 +11,16 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
 }
+
+const LENGTH = whole(1);
+
+export const PICTURE: Kind = {
+  words: 'a picture { data, width, height }',
+  fits: (value) => {
+    const { data, width, height } = (value ?? {}) as Partial<Picture>;
+    return (types.isUint8Array(data) || types.isFloat32Array(data)) && LENGTH.fits(width) && LENGTH.fits(height);
+  },
+};
 
 /** The three channels of a picture as planes of floats in [0,1] units; bytes are divided by 255, nothing is clamped. */
 export function planes({ data, width, height }: Picture): Float32Array {
@@ -46,10 +58,12 @@ export const roundedLuma = (rgb: Uint8Array): Float64Array => exactLuma(rgb).map
 
 /** A caller without types may name any variant. */
 export const unknownVariant = (figure: string, variant: never): FlavrError =>
-  new FlavrError('BAD_ARGUMENT', `There is no variant "${variant}" of ${figure}.`);
+  new FlavrError('BAD_ARGUMENT', `There is no variant ${shown(variant)} of ${figure}.`);
 
 /** @throws FlavrError `BAD_ARGUMENT` unless both pictures have one size and as many values as it says. */
 export function checkPair(a: Picture, b: Picture): void {
+  checkArgument('The first picture', a, PICTURE);
+  checkArgument('The second picture', b, PICTURE);
   for (const { data, width, height } of [a, b]) {
     if (data.length !== width * height * 3) {
       throw new FlavrError(

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { CALLBACK, checkOptions, type Kind, type Kinds, needed, PATH, TEXT } from '../arguments.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { type Comparison, compareScores } from './compare.js';
-import { type DataSet, type DataSetOptions, dataSetNames, type Metrics, openDataSet } from './data-set.js';
+import { type DataSet, type DataSetOptions, dataSetNames, MEASURING, type Metrics, openDataSet } from './data-set.js';
 import { evaluate, type MethodScore } from './evaluate.js';
 import { Journal } from './journal.js';
 import type { Method } from './methods.js';
@@ -68,6 +69,21 @@ export interface EvaluateMethodsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const METHODS: Kind = {
+  words: 'a list of at least one method',
+  fits: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((each) => typeof each?.interpolate === 'function'),
+};
+
+const EVALUATE_OPTIONS: Kinds<EvaluateMethodsOptions> = {
+  dataset: needed(TEXT),
+  data: needed(PATH),
+  methods: needed(METHODS),
+  ...MEASURING,
+  journal: PATH,
+  onProgress: CALLBACK,
+};
+
 /** How far an evaluation has come. */
 export interface EvaluationProgress {
   readonly set: string;
@@ -84,14 +100,17 @@ export interface EvaluationProgress {
  * @example
  * ```ts
  * const methods = [await modelMethod('mini-2x'), blend];
- * const { sets } = await evaluateMethods({ dataset: 'vimeo-septuplet', data: 'vimeo_septuplet', methods, limit: 100 });
- * console.log(sets[0].methods.map(({ method, psnr }) => `${method}: ${psnr.toFixed(2)} dB`));
+ * const report = await evaluateMethods({ dataset: 'vimeo-septuplet', data: 'vimeo_septuplet', methods, limit: 100 });
+ * for (const { methods } of report.sets) {
+ *   for (const { method, psnr } of methods) console.log(`${method}: ${psnr.toFixed(2)} dB`);
+ * }
  * await Promise.all(methods.map((method) => method.close()));
  * ```
  */
 export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<Report> {
+  checkOptions('evaluateMethods', options, EVALUATE_OPTIONS);
   const names = dataSetNames(options.dataset);
-  checkMethods(options.methods);
+  checkNames(options.methods);
   const journal = options.journal === undefined ? undefined : new Journal(options.journal);
   try {
     // All of them first: what is wrong with the last is found out now, not after the hours that the others take.
@@ -108,9 +127,8 @@ export async function evaluateMethods(options: EvaluateMethodsOptions): Promise<
   }
 }
 
-function checkMethods(methods: readonly Method[]): void {
-  const names = Array.isArray(methods) ? methods.map(({ name }) => name) : [];
-  if (names.length === 0) throw new FlavrError('BAD_ARGUMENT', 'methods must be a list of at least one; got none.');
+function checkNames(methods: readonly Method[]): void {
+  const names = methods.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new FlavrError('BAD_ARGUMENT', `Two of the methods are called ${twice}.`);
 }

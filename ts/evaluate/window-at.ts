@@ -1,7 +1,9 @@
-import { FlavrError, shown } from '../errors.js';
+import { checkArgument, PATH, SIGNAL } from '../arguments.js';
+import { FlavrError } from '../errors.js';
 import { add, checkRational, compare, type Rational, rational, subtract, toNumber, ZERO } from '../rational.js';
 import { CutDetector } from '../video/cuts.js';
 import { openSource } from '../video/source.js';
+import { INPUTS } from './data-set.js';
 import type { BytePicture } from './prepare.js';
 
 /** A window taken from a video. */
@@ -34,10 +36,10 @@ interface Shown extends BytePicture {
  * number of frames; what reading videos throws.
  */
 export async function windowAt(path: string, at: Rational, inputs: number, signal?: AbortSignal): Promise<VideoWindow> {
+  checkArgument('path', path, PATH);
   checkRational(at, 'at');
-  if (!Number.isInteger(inputs) || inputs < 2 || inputs % 2 !== 0) {
-    throw new FlavrError('BAD_ARGUMENT', `A window has an even number of frames, from 2; got ${shown(inputs)}.`);
-  }
+  checkArgument('inputs', inputs, INPUTS);
+  if (signal !== undefined) checkArgument('signal', signal, SIGNAL);
   const start = compare(at, RUN_UP) > 0 ? subtract(at, RUN_UP) : ZERO;
   const found = await search(path, at, start, inputs, signal);
   if (found !== 'too few before') return found;

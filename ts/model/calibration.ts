@@ -1,10 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
+import { types } from 'node:util';
+import { checkArgument, either, type Kind, PATH } from '../arguments.js';
 import { FlavrError } from '../errors.js';
 import { BUNDLED_MODELS, defaultModel } from './bundled.js';
-import { checkModel, type Model, type WeightsModel } from './config.js';
+import type { Model, WeightsModel } from './config.js';
 import { quantisedActivations, uncalibrated } from './graph/build.js';
 import type { Precision } from './graph-spec.js';
-import { loadModel } from './load.js';
+import { givenModel } from './load.js';
 
 /** Where nearly all values of an activation lie; 0 is always among them. */
 export interface Range {
@@ -34,8 +36,18 @@ const invalid = (which: string, what: string, cause?: unknown): FlavrError =>
     cause,
   });
 
+const MEASURED: Kind = {
+  words: 'what calibrate or readCalibration gave',
+  fits: (value) => types.isMap((value as Partial<Calibration> | null)?.ranges),
+};
+
+/** What calls take that are given a calibration. */
+export const CALIBRATION: Kind = either(PATH, MEASURED);
+
 /** A calibration as the text of a file. */
-export function encodeCalibration({ ranges, ...facts }: Calibration): string {
+export function encodeCalibration(calibration: Calibration): string {
+  checkArgument('calibration', calibration, MEASURED);
+  const { ranges, ...facts } = calibration;
   const pairs = [...ranges].map(([activation, { min, max }]) => [activation, [min, max]]);
   return `${JSON.stringify({ format: FORMAT, ...facts, ranges: Object.fromEntries(pairs) }, undefined, 1)}\n`;
 }
@@ -75,6 +87,7 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
  * @throws FlavrError `CALIBRATION_INVALID` for a file that cannot be read, is too large, or is none.
  */
 export async function readCalibration(path: string): Promise<Calibration> {
+  checkArgument('path', path, PATH);
   try {
     const { size } = await stat(path);
     if (size > MOST_BYTES) throw invalid(path, `it has ${size} bytes, and none has more than ${MOST_BYTES}`);
@@ -127,17 +140,11 @@ export async function requestedModel({ model: asked, k, calibration, precision }
     }
     const ranges = typeof calibration === 'string' ? await readCalibration(calibration) : calibration;
     const measured = BUNDLED_MODELS.find(({ name }) => name === ranges.model)?.name;
-    return calibratedModel(await loaded(asked ?? measured ?? defaultModel(k)), ranges);
+    return calibratedModel(await givenModel(asked ?? measured ?? defaultModel(k)), ranges);
   }
-  const model = await loaded(asked ?? defaultModel(k));
+  const model = await givenModel(asked ?? defaultModel(k));
   if (precision !== 'int8') return model;
   if (model.kind === 'graph') throw quantisedGraph(model.name);
   if (!model.calibration) throw uncalibrated(model.name);
-  return model;
-}
-
-async function loaded(asked: string | Model): Promise<Model> {
-  const model = typeof asked === 'string' ? await loadModel(asked) : asked;
-  checkModel(model);
   return model;
 }

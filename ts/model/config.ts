@@ -1,5 +1,5 @@
+import { either, type Kind, PATH } from '../arguments.js';
 import type { Engine } from '../engine/file.js';
-import { FlavrError } from '../errors.js';
 import type { Calibration } from './calibration.js';
 
 /** How a decoder stage takes in the encoder's activation of the same size. */
@@ -100,12 +100,13 @@ export interface BuiltModel {
   readonly engine: Engine;
 }
 
-/** @throws FlavrError `BAD_ARGUMENT` for what no reader of models gave. */
-export function checkModel(model: unknown): void {
-  const { kind } = (model ?? {}) as { kind?: unknown };
-  if (kind === 'weights' || kind === 'graph' || kind === 'engine') return;
-  throw new FlavrError('BAD_ARGUMENT', `A model is a name, a path, or what loadModel gave; got ${typeof model}.`);
-}
+const LOADED: Kind = {
+  words: 'what loadModel gave',
+  fits: (value) => ['weights', 'graph'].includes((value as Partial<Model> | null)?.kind ?? ''),
+};
+
+/** What every call that takes a model takes. */
+export const MODEL: Kind = either({ words: "a bundled model's name, a path", fits: PATH.fits }, LOADED);
 
 /** m of any kind of model. */
 export const modelFactor = (model: Model | BuiltModel): number =>

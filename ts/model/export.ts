@@ -1,12 +1,13 @@
+import { checkOptions } from '../arguments.js';
 import type { Model } from './config.js';
 import { buildGraphInSlices } from './graph/build.js';
-import type { BuiltGraph, GraphSpec } from './graph-spec.js';
-import { loadModel } from './load.js';
+import { type BuiltGraph, GRAPH_SPEC, type GraphSpec } from './graph-spec.js';
+import { givenModel } from './load.js';
 
 /**
  * Makes an ONNX file of a model, for one frame size, batch and factor.
  *
- * @param model a loaded model, or what `loadModel` takes: a bundled model's name or a path.
+ * @param model a bundled model's name, a path, or what `loadModel` gave.
  * @param spec size of the frames, and what differs from the defaults: k (the model's factor), batch 1, fp32, the 3d
  * lowering, the framed form (bytes in and out; see `GraphForm` for the others and for names and shapes).
  * @returns the file's bytes with names, frame stride and an estimate of memory and operations.
@@ -16,6 +17,7 @@ import { loadModel } from './load.js';
  * const { bytes } = await exportOnnx('mini-2x', { width: 640, height: 360, form: 'framed' });
  * await writeFile('mini-2x.onnx', bytes);
  */
-export async function exportOnnx(model: Model | string, spec: GraphSpec): Promise<BuiltGraph> {
-  return buildGraphInSlices(typeof model === 'string' ? await loadModel(model) : model, spec);
+export async function exportOnnx(model: string | Model, spec: GraphSpec): Promise<BuiltGraph> {
+  checkOptions('exportOnnx', spec, GRAPH_SPEC);
+  return buildGraphInSlices(await givenModel(model), spec);
 }

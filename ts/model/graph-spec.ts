@@ -1,3 +1,6 @@
+import { FLAG, type Kinds, needed, oneOf, whole } from '../arguments.js';
+import { SIDE } from '../frame.js';
+
 /**
  * Of the convolutions. int8: weights and activations in eight bits, for the CPU; the model must have a calibration, and the
  * lowering is 2d.
@@ -48,6 +51,19 @@ export interface GraphSpec {
    */
   readonly fed?: boolean;
 }
+
+/** How the options of a graph are checked. */
+export const GRAPH_SPEC: Kinds<GraphSpec> = {
+  width: needed(SIDE),
+  height: needed(SIDE),
+  factor: whole(1),
+  batch: whole(1),
+  precision: oneOf('fp32', 'fp16', 'int8'),
+  lowering: oneOf(...LOWERINGS),
+  form: oneOf('raw', 'framed', 'ring', 'unrounded'),
+  block: whole(1),
+  fed: FLAG,
+};
 
 /** A layer whose weights are inputs of the graph. */
 export interface FedKernel {

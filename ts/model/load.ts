@@ -1,20 +1,27 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { checkArgument, checkOptions, type Kinds, oneOf, PATH } from '../arguments.js';
 import { FlavrError } from '../errors.js';
 import { TimeSlices } from '../time-slices.js';
 import { BUNDLED_MODELS, bundledNames, openBundled } from './bundled.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { openCheckpointFrom } from './checkpoint/open.js';
 import { type ByteSource, invalid, openSource, readBytes } from './checkpoint/source.js';
-import type { GraphModel, Model, ModelConfig, Tensor, WeightsModel } from './config.js';
+import { type GraphModel, MODEL, type Model, type ModelConfig, type Tensor, type WeightsModel } from './config.js';
 import { fileFormat } from './format.js';
 import { readGraphModel } from './graph/foreign.js';
-import { inferModel, type ModelOptions } from './infer.js';
+import { CHOICES, inferModel, type ModelOptions } from './infer.js';
 import { upstreamNames } from './names.js';
 
 /** An ONNX file is one protobuf message, which holds less than 2 GiB. */
 const GRAPH_LIMIT = 2 ** 31 - 1;
+
+const MODEL_OPTIONS: Kinds<ModelOptions> = {
+  fusion: oneOf(...CHOICES.fusion),
+  temporal: oneOf(...CHOICES.temporal),
+  residual: oneOf(...CHOICES.residual),
+};
 
 /**
  * Loads a model into memory.
@@ -31,6 +38,8 @@ const GRAPH_LIMIT = 2 ** 31 - 1;
  * const flavr = await Interpolator.open({ model, width: 1280, height: 720 });
  */
 export async function loadModel(nameOrPath: string, options: ModelOptions = {}): Promise<Model> {
+  checkArgument('nameOrPath', nameOrPath, PATH);
+  checkOptions('loadModel', options, MODEL_OPTIONS);
   const { source, name } = await openModelFile(nameOrPath);
   try {
     switch (await fileFormat(source)) {
@@ -47,6 +56,12 @@ export async function loadModel(nameOrPath: string, options: ModelOptions = {}):
   } finally {
     await source.close();
   }
+}
+
+/** A model that a caller may have given by name or path. @throws FlavrError as `loadModel`. */
+export async function givenModel(model: string | Model): Promise<Model> {
+  checkArgument('model', model, MODEL);
+  return typeof model === 'string' ? loadModel(model) : model;
 }
 
 async function readGraph(source: ByteSource, options: ModelOptions, name: string): Promise<GraphModel> {

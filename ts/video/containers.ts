@@ -197,6 +197,8 @@ export function outputContainer(path: string): Container | undefined {
 export interface EncoderProfile {
   /** Default constant rate factor; undefined: FFmpeg's own default quality or `options`. */
   readonly crf?: number;
+  /** The largest, where FFmpeg does not tell it and the encoder takes a larger one for it. */
+  readonly worstCrf?: number;
   readonly options?: Readonly<Record<string, string>>;
   /** The pixel format for opaque frames; undefined: yuv420p where the encoder has it, else the nearest to RGB. */
   readonly pixelFormat?: string;
@@ -219,9 +221,9 @@ export interface EncoderProfile {
  */
 const ENCODERS: Readonly<Record<string, EncoderProfile>> = {
   // A step quicker than x264's own default: a fifth less time, for up to 4 % of the size and 0.1 dB.
-  libx264: { crf: 18, options: { preset: 'fast' }, evenSides: true },
-  libx264rgb: { crf: 18, pixelFormat: 'rgb24' },
-  libx265: { crf: 20, options: { 'x265-params': 'log-level=none' }, evenSides: true },
+  libx264: { crf: 18, worstCrf: 51, options: { preset: 'fast' }, evenSides: true },
+  libx264rgb: { crf: 18, worstCrf: 51, pixelFormat: 'rgb24' },
+  libx265: { crf: 20, worstCrf: 51, options: { 'x265-params': 'log-level=none' }, evenSides: true },
   // Without "b=0" the factor is only a floor under the default bit rate; the speed is a compromise (the default, 1, takes four times as long).
   'libvpx-vp9': {
     crf: 24,

@@ -81,13 +81,21 @@ export class VideoEncoder {
       const color = codedColor(info, format, profile.matrix);
       describe(av, context, options, format);
       setColor(context, color.tags);
-      const has = (option: string) => {
+      const find = (option: string) => {
         const found = av.Option.find(context.getNative(), option, av.AV_OPT_SEARCH_CHILDREN);
-        return found !== null && found.type !== av.AV_OPT_TYPE_CONST;
+        return found?.type === av.AV_OPT_TYPE_CONST ? null : found;
       };
+      const has = (option: string) => find(option) !== null;
       const crf = options.crf ?? profile.crf;
-      if (crf !== undefined && !has('crf')) {
-        throw new FlavrError('BAD_ARGUMENT', `The encoder ${name} has no constant rate factor (crf).`);
+      if (crf !== undefined) {
+        const rateFactor = find('crf');
+        if (!rateFactor) {
+          throw new FlavrError('BAD_ARGUMENT', `The encoder ${name} has no constant rate factor (crf).`);
+        }
+        const worst = Math.min(rateFactor.max, profile.worstCrf ?? Infinity);
+        if (crf > worst) {
+          throw new FlavrError('BAD_ARGUMENT', `The encoder ${name} has a crf from 0 to ${worst}; got ${crf}.`);
+        }
       }
       const own = Object.entries(given).filter(([option]) => has(option));
       const others = Object.entries(given).filter(([option]) => !has(option));

@@ -1,3 +1,4 @@
+import { checkArgument, checkOptions, PATH } from '../arguments.js';
 import { readEngineHeader } from '../engine/file.js';
 import { FlavrError, throwIfAborted } from '../errors.js';
 import { Interpolator } from '../interpolator.js';
@@ -6,10 +7,10 @@ import { modelFactor } from '../model/config.js';
 import type { OpenOptions, TimedFrame } from '../options.js';
 import { add, multiply, type Rational, rational, ZERO } from '../rational.js';
 import { AlphaTrack } from './alpha.js';
-import { CutDetector } from './cuts.js';
-import type { InterpolateVideoOptions, VideoSummary } from './options.js';
+import { CutDetector, DEFAULT_SCENE_THRESHOLD } from './cuts.js';
+import { type InterpolateVideoOptions, VIDEO_OPTIONS, type VideoSummary } from './options.js';
 import { sameFile } from './output-file.js';
-import { expectedFrames, outputClock, requestedSteps, type Steps, sceneThreshold, sourceOptions } from './plan.js';
+import { expectedFrames, outputClock, requestedSteps, type Steps, sourceOptions } from './plan.js';
 import { ProgressMeter } from './progress-meter.js';
 import { openSink } from './sink.js';
 import { openSource } from './source.js';
@@ -43,6 +44,9 @@ export async function interpolateVideo(
   output: string,
   options: InterpolateVideoOptions = {},
 ): Promise<VideoSummary> {
+  checkArgument('input', input, PATH);
+  checkArgument('output', output, PATH);
+  checkOptions('interpolateVideo', options, VIDEO_OPTIONS);
   const job = new Job(input, output, options);
   try {
     return await job.run();
@@ -90,17 +94,9 @@ class Job {
 
   async run(): Promise<VideoSummary> {
     const options = this.#options;
-    if (typeof options !== 'object' || options === null) {
-      throw new FlavrError('BAD_ARGUMENT', 'The options of interpolateVideo are an object.');
-    }
+    const { sceneThreshold = DEFAULT_SCENE_THRESHOLD } = options;
     const requested = requestedSteps(options);
-    const threshold = sceneThreshold(options);
     const reading = sourceOptions(options);
-    for (const path of [this.#input, this.#output]) {
-      if (typeof path !== 'string')
-        throw new FlavrError('BAD_ARGUMENT', `input and output are paths; got ${typeof path}.`);
-      if (path === '') throw new FlavrError('BAD_ARGUMENT', 'input and output are paths; one of them is empty.');
-    }
     throwIfAborted(options.signal);
     if (await sameFile(this.#input, this.#output)) {
       throw new FlavrError('BAD_ARGUMENT', `The output ${this.#output} is the input itself. Choose another name.`);
@@ -115,7 +111,7 @@ class Job {
     const flavr = await this.#openInterpolator(network.named, steps.k);
     if (options.yieldToModel && flavr.backend === 'cpu') yieldToModel();
     const pumping = performance.now();
-    const duration = await this.#pump(source, flavr, sink, { steps, threshold });
+    const duration = await this.#pump(source, flavr, sink, { steps, sceneThreshold });
     await sink.finish();
     this.#collectWarnings();
     const finished = performance.now();
@@ -147,12 +143,12 @@ class Job {
     source: VideoSource,
     flavr: Interpolator,
     sink: VideoSink,
-    { steps, threshold }: { steps: Steps; threshold: number | 'off' },
+    { steps, sceneThreshold }: { steps: Steps; sceneThreshold: number | 'off' },
   ): Promise<Rational> {
     const { info } = source;
     const { signal, onProgress } = this.#options;
     const alpha = info.alpha ? new AlphaTrack() : undefined;
-    const detector = threshold === 'off' ? undefined : new CutDetector(info.width, info.height, threshold);
+    const detector = sceneThreshold === 'off' ? undefined : new CutDetector(info.width, info.height, sceneThreshold);
     const meter = new ProgressMeter(onProgress, expectedFrames(source, steps));
     const pace = steps.fps ? { fps: steps.fps } : { k: steps.k! };
     let length = ZERO;
@@ -243,6 +239,6 @@ class Job {
     await Promise.allSettled([this.#sink?.abort(), this.#source?.close()]);
     const disposed = this.#flavr?.dispose().catch(() => {});
     // A window that is being computed cannot be stopped; whoever aborts wants to go on, not to wait for it.
-    if (!this.#options?.signal?.aborted) await disposed;
+    if (!this.#options.signal?.aborted) await disposed;
   }
 }

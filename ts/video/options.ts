@@ -1,8 +1,10 @@
+import { CALLBACK, FLAG, type Kind, type Kinds, oneOf, PATH, SIGNAL, TEXT } from '../arguments.js';
 import type { BackendName, Progress } from '../backends/backend.js';
 import type { Calibration } from '../model/calibration.js';
-import type { Model } from '../model/config.js';
+import { MODEL, type Model } from '../model/config.js';
 import type { Precision } from '../model/graph-spec.js';
-import type { Rational } from '../rational.js';
+import { FACTOR, RUN_OPTIONS } from '../options.js';
+import { EXACT, type Rational } from '../rational.js';
 import type { VideoTimings } from './timings.js';
 
 /** What `interpolateVideo` can be told. At most one of `k`, `fps` and `slow`; none of them: `k` is the model's own factor. */
@@ -78,6 +80,44 @@ export interface InterpolateVideoOptions {
   /** Called once per warning, when it arises; the summary lists them too. */
   readonly onWarning?: ((warning: string) => void) | undefined;
 }
+
+const THRESHOLD: Kind = {
+  words: "a number from 0 to 1, or 'off'",
+  fits: (value) => value === 'off' || (typeof value === 'number' && value >= 0 && value <= 1),
+};
+const RATE_FACTOR: Kind = {
+  words: 'a number from 0',
+  fits: (value) => Number.isFinite(value) && (value as number) >= 0,
+};
+const ENCODER_OPTIONS: Kind = {
+  words: 'an object whose values are text',
+  fits: (value) => typeof value === 'object' && value !== null && Object.values(value).every(TEXT.fits),
+};
+
+export const VIDEO_OPTIONS: Kinds<InterpolateVideoOptions> = {
+  k: FACTOR,
+  fps: EXACT,
+  slow: FACTOR,
+  audio: oneOf('drop', 'stretch'),
+  model: MODEL,
+  engine: PATH,
+  ...RUN_OPTIONS,
+  yieldToModel: FLAG,
+  codec: TEXT,
+  crf: RATE_FACTOR,
+  encoderOptions: ENCODER_OPTIONS,
+  sceneThreshold: THRESHOLD,
+  start: EXACT,
+  duration: EXACT,
+  inputFps: EXACT,
+  deinterlace: FLAG,
+  force8bit: FLAG,
+  overwrite: FLAG,
+  signal: SIGNAL,
+  onProgress: CALLBACK,
+  onPrepare: CALLBACK,
+  onWarning: CALLBACK,
+};
 
 /** How far a run has come. */
 export interface VideoProgress {

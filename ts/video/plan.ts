@@ -1,6 +1,5 @@
-import { FlavrError, shown } from '../errors.js';
+import { FlavrError } from '../errors.js';
 import { divide, exactly, multiply, type Rational, rational, toNumber } from '../rational.js';
-import { DEFAULT_SCENE_THRESHOLD } from './cuts.js';
 import type { InterpolateVideoOptions } from './options.js';
 import type { SinkOptions, SourceOptions, VideoSource } from './types.js';
 
@@ -23,16 +22,8 @@ export function requestedSteps({ k, fps, slow, audio }: InterpolateVideoOptions)
       `Only one of k, fps and slow can be given; got ${given.map(([name]) => name).join(' and ')}.`,
     );
   }
-  for (const [name, value] of [['k', k] as const, ['slow', slow] as const]) {
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1)) {
-      throw new FlavrError('BAD_ARGUMENT', `${name} must be a whole number of 1 or more; got ${shown(value)}.`);
-    }
-  }
   if (audio !== undefined && slow === undefined) {
     throw new FlavrError('BAD_ARGUMENT', 'audio says what becomes of the sound in slow motion; give slow with it.');
-  }
-  if (audio !== undefined && audio !== 'drop' && audio !== 'stretch') {
-    throw new FlavrError('BAD_ARGUMENT', `audio must be drop or stretch; got ${shown(audio)}.`);
   }
   if (fps !== undefined) {
     const rate = exactly(fps, 'fps');
@@ -54,13 +45,6 @@ export function sourceOptions(options: InterpolateVideoOptions): SourceOptions {
     force8bit,
     signal,
   };
-}
-
-/** @throws FlavrError `BAD_ARGUMENT` */
-export function sceneThreshold({ sceneThreshold: value }: InterpolateVideoOptions): number | 'off' {
-  if (value === undefined) return DEFAULT_SCENE_THRESHOLD;
-  if (value === 'off' || (typeof value === 'number' && value >= 0 && value <= 1)) return value;
-  throw new FlavrError('BAD_ARGUMENT', `sceneThreshold must be a number from 0 to 1, or 'off'; got ${shown(value)}.`);
 }
 
 /** The rate to declare for the output, and the step of its clock where one is known. */
