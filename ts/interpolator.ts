@@ -108,7 +108,7 @@ export class Interpolator {
       const where = backend.name === 'cpu' ? 'the CPU: no GPU backend' : `${backend.name}: no backend before it`;
       const sentence = `The model runs on ${where} can be used here ("flavr doctor" says why).`;
       if (options.onNotice) options.onNotice(sentence);
-      else process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
+      else warnOnce(sentence);
     }
     const interpolator = await Interpolator.openOn(backend, model, options);
     interpolator.#passedOver = passedOver;
@@ -321,6 +321,15 @@ interface Call {
   readonly name: string;
   readonly options: CallOptions;
   readonly kinds: Kinds<CallOptions>;
+}
+
+const warned = new Set<string>();
+
+/** A service that opens many sessions is told a thing once. */
+function warnOnce(sentence: string): void {
+  if (warned.has(sentence)) return;
+  warned.add(sentence);
+  process.emitWarning(sentence, { code: 'FLAVR_BACKEND' });
 }
 
 const disposedError = () => new FlavrError('DISPOSED', 'The interpolator was disposed of; open another one.');

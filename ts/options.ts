@@ -72,7 +72,7 @@ export interface OpenOptions {
   readonly cacheDir?: string | undefined;
   /** Told of slow steps before the first window can run. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Told what the caller should know but did not ask, one sentence each. Default: a process warning. */
+  /** Told what the caller should know but did not ask, one sentence each. Default: a process warning, the first time. */
   readonly onNotice?: ((sentence: string) => void) | undefined;
   /** Ends the opening. It has no effect on the open interpolator. */
   readonly signal?: AbortSignal | undefined;

@@ -285,6 +285,18 @@ test('auto takes the CPU, says so once, and keeps the reasons', async () => {
   await flavr.dispose();
 });
 
+test('without onNotice it is a process warning, of which any number of openings make one', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  for (let i = 0; i < 3; i++) await (await Interpolator.open({ width: 16, height: 16 })).dispose();
+  process.off('warning', note);
+  assert.equal(
+    warnings.map((warning) => (warning as { code?: string }).code),
+    ['FLAVR_BACKEND'],
+  );
+});
+
 test('a backend that is named and cannot run is an error, never another backend', async () => {
   await rejects(Interpolator.open({ width: 16, height: 16, backend: 'tensorrt' }), 'BACKEND_UNAVAILABLE');
 });

@@ -186,14 +186,23 @@ function start(program: URL): ChildProcess {
     return spawn(process.execPath, [fileURLToPath(program)], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
-      // A debugger or a hook of the program's own is none of this process; and in Electron, execPath is not Node.
-      env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
+      // In Electron, execPath is not Node.
+      env: { ...process.env, NODE_OPTIONS: resolverOf(process.env.NODE_OPTIONS), ELECTRON_RUN_AS_NODE: '1' },
     });
   } catch (cause) {
     // Some reasons are thrown: no memory, no permission. Of the others `error` tells.
     throw asFlavrError(cause, 'INFERENCE_FAILED', 'The process that runs ONNX Runtime could not be started');
   }
 }
+
+const PLUG_N_PLAY =
+  /--(?:require|import|experimental-loader)[ =](?:"[^"]*\.pnp\.(?:c?js|loader\.mjs)"|\S*\.pnp\.(?:c?js|loader\.mjs))(?!\S)/g;
+
+/**
+ * Of NODE_OPTIONS, Yarn's Plug'n'Play, without which no module of such a project can be read. The rest, such as a debugger or
+ * a hook of the program's own, is none of this process.
+ */
+const resolverOf = (options = ''): string => (options.match(PLUG_N_PLAY) ?? []).join(' ');
 
 /** By file descriptor. None where no more files can be open, of which `error` tells too. */
 const pipesOf = (child: ChildProcess): (Socket | null | undefined)[] =>
