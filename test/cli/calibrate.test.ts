@@ -42,6 +42,7 @@ test('writes a calibration that export and interpolate take', async () => {
 
 const refused: readonly [string, string[], RegExp, number][] = [
   ['no output', ['calibrate', SAMPLE], /BAD_ARGUMENT: .*needs -o FILE/, 2],
+  ['the video itself as the output', ['calibrate', 'X', '-o', 'X', '--overwrite'], /IN and --output are one file/, 2],
   ['a file that is no video', ['calibrate', 'package.json', '-o', 'X'], /VIDEO_UNREADABLE|VIDEO_UNSUPPORTED/, 1],
   ['a graph', ['calibrate', SAMPLE, '--model', 'test/fixtures/graph/exported-window.onnx', '-o', 'X'], /checkpoint/, 2],
   ['export in int8 without it', ['export', '--size', '16x16', '--precision', 'int8', '-o', 'X'], /flavr calibrate/, 2],

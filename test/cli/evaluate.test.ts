@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Report } from '../../ts/evaluate/report.js';
+import { encodeCalibration } from '../../ts/model/calibration.js';
 import { packageRoot } from '../../ts/package.js';
 import { CLI, flavr, SAMPLE } from '../support/cli.js';
 import { GOLDENS } from '../support/goldens.js';
@@ -55,6 +66,20 @@ test('one model in two precisions', async () => {
   assert.ok(Math.abs(fp32!.psnr - int8!.psnr) < 1, `${fp32!.psnr} dB in fp32, ${int8!.psnr} dB in int8`);
 });
 
+test('where no model is named, it is the one that the calibration was measured on', async () => {
+  const eightfold = ['calibrate', CUT, '-o', 'c.json', '--windows', '1', '--model', 'mini-8x'];
+  const calibrated = await flavr(eightfold, { cwd: folder });
+  assert.is(calibrated.code, 0, calibrated.stderr);
+  const int8 = ['--precision', 'int8', '--calibration', 'c.json'];
+  const words = [...VIDEO, ...int8, '--baselines', 'none', '--limit', '1', '--json'];
+  const evaluated = await flavr(words, { cwd: folder });
+  assert.is(evaluated.code, 0, evaluated.stderr);
+  assert.is((JSON.parse(evaluated.stdout) as Report).sets[0]!.methods[0]!.method, 'mini-8x');
+  const exported = await flavr(['export', ...int8, '--size', '32x16', '-o', 'x.onnx', '--json'], { cwd: folder });
+  assert.is(exported.code, 0, exported.stderr);
+  assert.is(JSON.parse(exported.stdout).model, 'mini-8x');
+});
+
 test('people get a table, and a resumed run gives the same one', async () => {
   const words = [...VIDEO, '--baselines', 'blend', '--limit', '2', '--resume', 'journal'];
   const first = await flavr(words, { cwd: folder });
@@ -95,12 +120,35 @@ for (const [what, words, message] of [
     ['--dataset', 'video', '--data', SAMPLE, '--compare', '@cuda'],
     /@cuda: after @ comes a backend/,
   ],
+  [
+    'two precisions of one model',
+    ['--dataset', 'video', '--data', SAMPLE, '--compare', '@cpu@fp16@fp32'],
+    /@cpu@fp16@fp32 names two backends or two precisions/,
+  ],
+  [
+    'one file for the page and the figures',
+    ['--dataset', 'video', '--data', SAMPLE, '--csv', 'report', '--html', './report', '--overwrite'],
+    /--csv and --html are one file/,
+  ],
+  [
+    'the video as the file for the figures',
+    ['--dataset', 'video', '--data', 'clip.mp4', '--csv', 'link.mp4', '--overwrite'],
+    /--data and --csv are one file/,
+  ],
   ['a model given twice', ['--dataset', 'video', '--data', SAMPLE, '--compare', 'mini-2x'], /would be called mini-2x/],
 ] as const) {
   test(`wrong usage: ${what}`, async () => {
+    writeFileSync(
+      join(folder, 'c.json'),
+      encodeCalibration({ model: 'mini-2x', hash: '', windows: 1, ranges: new Map() }),
+    );
+    copyFileSync(CUT, join(folder, 'clip.mp4'));
+    symlinkSync('clip.mp4', join(folder, 'link.mp4'));
+    const before = readdirSync(folder);
     const { code, stderr } = await flavr(['evaluate', ...words, '--backend', 'cpu'], { cwd: folder });
     assert.is(code, 2, stderr);
     assert.match(stderr, message);
+    assert.equal(readdirSync(folder), before);
   });
 }
 

@@ -43,9 +43,8 @@ test('--raw, precision, lowering and batch are taken; --json tells what was writ
     precision: 'fp16',
     lowering: '2d',
     form: 'raw',
-    fed: false,
-    block: 1,
   });
+  assert.equal(Object.keys(written), ['path', 'model', 'bytes', 'spec', 'inputs', 'frameStride', 'estimate']);
   assert.is(written.bytes, readFileSync(path).length);
   assert.equal(decodeModel(readFileSync(path)).inputs[0]!.shape, [2, 3, 4, 32, 48]);
 });
@@ -64,6 +63,23 @@ test('an existing file is kept unless --overwrite, and nothing else is left behi
     readdirSync(folder).filter((name) => name.endsWith('.part')),
     [],
   );
+});
+
+test('where no model is named, it is the bundled one for k', async () => {
+  const words = ['export', '--size', '16x16', '-k', '4', '-o', join(folder, 'four.onnx'), '--json'];
+  const { code, stdout, stderr } = await flavr(words);
+  assert.is(code, 0, stderr);
+  const { model, spec } = JSON.parse(stdout);
+  assert.equal([model, spec.factor], ['mini-4x', 4]);
+});
+
+test('the model itself is never the file to write', async () => {
+  const path = join(folder, 'model.onnx');
+  writeFileSync(path, readFileSync('test/fixtures/graph/exported-window.onnx'));
+  const { code, stderr } = await flavr(['export', '--size', '16x16', '--model', path, '-o', path, '--overwrite']);
+  assert.is(code, 2);
+  assert.match(stderr, /--model and --output are one file/);
+  assert.equal(readFileSync(path), readFileSync('test/fixtures/graph/exported-window.onnx'));
 });
 
 const refused: readonly [string, string[], RegExp, number][] = [

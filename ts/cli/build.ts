@@ -3,7 +3,7 @@ import { buildEngine } from '../engine/build.js';
 import { engineParts } from '../engine/file.js';
 import { FlavrError } from '../errors.js';
 import { DEFAULT_MODEL, defaultModel } from '../model/bundled.js';
-import { OutputFile, unwritable } from '../video/output-file.js';
+import { OutputFile, refuseSameFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
 import { choiceOption, integerOption, PRECISIONS, sizeOption } from './values.js';
@@ -64,6 +64,7 @@ export const build = defineCommand({
     if (backend === 'tensorrt-rtx' && request.device !== undefined) {
       throw new FlavrError('BAD_ARGUMENT', '--device is for tensorrt; with tensorrt-rtx give --compute-capability.');
     }
+    await refuseSameFile({ '--model': options.model, '--output': output });
     const file = await OutputFile.create(output, options.overwrite ?? false);
     const line = new ProgressLine(process.stderr);
     try {

@@ -8,7 +8,7 @@ import { encodeCalibration } from '../model/calibration.js';
 import { modelInputs } from '../model/config.js';
 import { loadModel } from '../model/load.js';
 import { multiply, type Rational, rational } from '../rational.js';
-import { OutputFile, unwritable } from '../video/output-file.js';
+import { OutputFile, refuseSameFile, unwritable } from '../video/output-file.js';
 import { openSource } from '../video/source.js';
 import { defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
@@ -42,6 +42,7 @@ export const calibrate = defineCommand({
     const path = options.output;
     const count = integerOption('--windows', options.windows, 1, 4096) ?? WINDOWS;
     const threads = integerOption('--threads', options.threads, 1, 1024);
+    await refuseSameFile({ IN: positionals[0], '--model': options.model, '--output': path });
     const file = await OutputFile.create(path, options.overwrite ?? false);
     const line = new ProgressLine(process.stderr);
     try {

@@ -15,8 +15,9 @@ import { reportHtml } from '../evaluate/report-html.js';
 import { reportCsv, reportLines } from '../evaluate/report-text.js';
 import { worstSamples } from '../evaluate/worst.js';
 import { defaultModel } from '../model/bundled.js';
+import { measuredModel, readCalibration } from '../model/calibration.js';
 import { importPeer, peerProblem } from '../peers.js';
-import { OutputFile, unwritable } from '../video/output-file.js';
+import { OutputFile, refuseSameFile, unwritable } from '../video/output-file.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { clock, ProgressLine } from './progress.js';
 import { RUN_OPTIONS, readRunOptions } from './run-options.js';
@@ -82,6 +83,14 @@ async function run(context: Context): Promise<Report> {
   };
   // Found out now, not after hours.
   if (options.html) await importPeer('sharp');
+  await refuseSameFile({
+    '--data': data,
+    '--model': options.model,
+    '--calibration': options.calibration,
+    '--resume': options.resume,
+    '--csv': options.csv,
+    '--html': options.html,
+  });
   const outputs: OutputFile[] = [];
   const methods: Method[] = [];
   try {
@@ -123,7 +132,9 @@ async function run(context: Context): Promise<Report> {
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
 async function openMethods({ options, note }: Context, k: number, methods: Method[]): Promise<void> {
-  const { model = defaultModel(k), calibration, ...common } = readRunOptions(options);
+  const { model: asked, calibration: path, ...common } = readRunOptions(options);
+  const calibration = path === undefined ? undefined : await readCalibration(path);
+  const model = asked ?? measuredModel(calibration) ?? defaultModel(k);
   const baselines = baselineOption(options.baselines);
   const { compare = [] } = options;
   for (const word of compare) checkPlace(word);
@@ -162,6 +173,9 @@ function splitModel(word: string): Omit<NamedModel, 'name'> {
   const precision = PRECISIONS.find((known) => known === place);
   if (!backend && !precision) return { path: word, backend, precision };
   const rest = splitModel(word.slice(0, at));
+  if ((backend && rest.backend) || (precision && rest.precision)) {
+    throw new FlavrError('BAD_ARGUMENT', `${word} names two backends or two precisions; name one of each.`);
+  }
   return { path: rest.path, backend: rest.backend ?? backend, precision: rest.precision ?? precision };
 }
 

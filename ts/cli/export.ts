@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import { DEFAULT_MODEL } from '../model/bundled.js';
-import { requestedModel } from '../model/calibration.js';
+import { DEFAULT_MODEL, defaultModel } from '../model/bundled.js';
+import { measuredModel, readCalibration, requestedModel } from '../model/calibration.js';
 import { exportOnnx } from '../model/export.js';
 import { LOWERINGS } from '../model/graph-spec.js';
 import { loadModel } from '../model/load.js';
-import { OutputFile, unwritable } from '../video/output-file.js';
+import { OutputFile, refuseSameFile, unwritable } from '../video/output-file.js';
 import { defineCommand } from './command.js';
 import { choiceOption, integerOption, sizeOption } from './values.js';
 
@@ -13,7 +13,11 @@ export const exportGraph = defineCommand({
   summary: 'write a model as an ONNX graph for one frame size',
   positionals: [],
   options: {
-    model: { type: 'string', value: 'M', help: `a bundled model or a file (default: ${DEFAULT_MODEL})` },
+    model: {
+      type: 'string',
+      value: 'M',
+      help: `a bundled model or a file (default: ${DEFAULT_MODEL}; with -k or --calibration, the bundled one for it)`,
+    },
     size: { type: 'string', value: 'WxH', required: true, help: 'size of the frames in pixels' },
     k: { type: 'string', short: 'k', value: 'N', help: "the factor, a divisor of the model's (default: the model's)" },
     batch: { type: 'string', value: 'B', help: 'windows in one run (default: 1)' },
@@ -39,11 +43,13 @@ export const exportGraph = defineCommand({
     const lowering = choiceOption('--lowering', options.lowering, LOWERINGS);
     const fusion = choiceOption('--fusion', options.fusion, ['concat', 'add', 'none']);
 
+    await refuseSameFile({ '--model': options.model, '--calibration': options.calibration, '--output': path });
     const file = await OutputFile.create(path, options.overwrite ?? false);
     try {
-      const loaded = await loadModel(options.model ?? DEFAULT_MODEL, { fusion });
-      const model = await requestedModel({ model: loaded, precision, calibration: options.calibration });
-      const { bytes, ...graph } = await exportOnnx(model, {
+      const calibration = options.calibration === undefined ? undefined : await readCalibration(options.calibration);
+      const loaded = await loadModel(options.model ?? measuredModel(calibration) ?? defaultModel(k), { fusion });
+      const model = await requestedModel({ model: loaded, precision, calibration });
+      const { bytes, spec, inputs, frameStride, estimate } = await exportOnnx(model, {
         ...size,
         ...(k !== undefined && { factor: k }),
         ...(batch !== undefined && { batch }),
@@ -55,12 +61,13 @@ export const exportGraph = defineCommand({
         throw unwritable(path, error);
       });
       await file.commit();
-      const { form, factor } = graph.spec;
+      // What is left out is for sessions, which make their graphs for one processor.
+      const { fed: _fed, block: _block, ...written } = spec;
       print(
-        `${path}: ${model.name}, ${form}, ${size.width}x${size.height}, k = ${factor}, ${graph.spec.precision}, ${graph.spec.lowering}`,
+        `${path}: ${model.name}, ${spec.form}, ${size.width}x${size.height}, k = ${spec.factor}, ${spec.precision}, ${spec.lowering}`,
       );
-      print(`  inputs ${graph.inputs.join(', ')}; ${(bytes.length / 1e6).toFixed(1)} MB`);
-      return { path, model: model.name, bytes: bytes.length, ...graph };
+      print(`  inputs ${inputs.join(', ')}; ${(bytes.length / 1e6).toFixed(1)} MB`);
+      return { path, model: model.name, bytes: bytes.length, spec: written, inputs, frameStride, estimate };
     } catch (error) {
       await file.discard();
       throw error;

@@ -100,6 +100,10 @@ export async function readCalibration(path: string): Promise<Calibration> {
   }
 }
 
+/** The bundled model that a calibration was measured on; undefined for one of another. */
+export const measuredModel = (calibration: Calibration | undefined): string | undefined =>
+  BUNDLED_MODELS.find(({ name }) => name === calibration?.model)?.name;
+
 /** The model, ready for precision int8. @throws FlavrError `CALIBRATION_INVALID` if it was made for other weights. */
 export function calibratedModel(model: Model, calibration: Calibration): WeightsModel {
   if (model.kind === 'graph') throw quantisedGraph(model.name);
@@ -139,8 +143,7 @@ export async function requestedModel({ model: asked, k, calibration, precision }
       throw new FlavrError('BAD_ARGUMENT', `A calibration is for precision int8; got ${precision ?? 'no precision'}.`);
     }
     const ranges = typeof calibration === 'string' ? await readCalibration(calibration) : calibration;
-    const measured = BUNDLED_MODELS.find(({ name }) => name === ranges.model)?.name;
-    return calibratedModel(await givenModel(asked ?? measured ?? defaultModel(k)), ranges);
+    return calibratedModel(await givenModel(asked ?? measuredModel(ranges) ?? defaultModel(k)), ranges);
   }
   const model = await givenModel(asked ?? defaultModel(k));
   if (precision !== 'int8') return model;

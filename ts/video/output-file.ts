@@ -38,6 +38,21 @@ export async function sameFile(a: string, b: string): Promise<boolean> {
   return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
 }
 
+/**
+ * @param files the files of a command, by the words that name them; undefined where none is given.
+ * @throws FlavrError `BAD_ARGUMENT` where two of them are one, so that writing it would destroy what was read or written.
+ */
+export async function refuseSameFile(files: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const given = Object.entries(files).flatMap(([word, path]) => (path === undefined ? [] : [{ word, path }]));
+  for (const [i, { word, path }] of given.entries()) {
+    for (const other of given.slice(i + 1)) {
+      if (resolve(path) !== resolve(other.path) && !(await sameFile(path, other.path))) continue;
+      const sentence = `${word} and ${other.word} are one file, ${path}. Choose another name for one of them.`;
+      throw new FlavrError('BAD_ARGUMENT', sentence);
+    }
+  }
+}
+
 /** The name under which an output grows: in the same folder, so that the final rename is one step of the file system. */
 export function temporaryName(path: string): string {
   const full = resolve(path);
