@@ -4,7 +4,16 @@ import { av } from './sink-helper.js';
 /** What a source file for the sink's tests holds beside two seconds of 64x48 video at 25 frames per second. */
 export interface SourceParts {
   readonly muxer: string;
-  readonly audio?: readonly { encoder: string; language?: string; rate?: number; channels?: number }[];
+  readonly audio?: readonly {
+    encoder: string;
+    language?: string;
+    rate?: number;
+    channels?: number;
+    /** Numbers of packets whose first bytes are overwritten. */
+    damaged?: readonly number[];
+  }[];
+  /** Default libx264. */
+  readonly video?: string;
   readonly subtitles?: readonly {
     codec: 'SUBRIP' | 'ASS' | 'MOV_TEXT' | 'WEBVTT' | 'DVD_SUBTITLE';
     language?: string;
@@ -88,6 +97,12 @@ function* sine(context: CodecContext, seconds: number): Generator<Frame> {
   }
 }
 
+function damage(packet: Packet): void {
+  const { pts, dts, duration, streamIndex, timeBase, data } = packet;
+  packet.data = Buffer.concat([Buffer.alloc(16, 0xff), data!.subarray(16)]);
+  Object.assign(packet, { pts, dts, duration, streamIndex, timeBase });
+}
+
 /** Writes a real file with FFmpeg's own muxer, without any of flavr's code. */
 export async function buildSource(path: string, parts: SourceParts): Promise<void> {
   const output = new av.FormatContext();
@@ -113,7 +128,7 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
     return context;
   };
   const frames = parts.frames ?? 50;
-  const video = await open('libx264', (context) => {
+  const video = await open(parts.video ?? 'libx264', (context) => {
     Object.assign(context, { width: 64, height: 48, pixelFormat: av.AV_PIX_FMT_YUV420P });
     context.timeBase = new av.Rational(1, 25);
     context.framerate = new av.Rational(25, 1);
@@ -122,7 +137,7 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
   if (parts.displayMatrix) {
     output.streams[0]!.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, parts.displayMatrix);
   }
-  for (const { encoder, language, rate = 48_000, channels = 2 } of parts.audio ?? []) {
+  for (const { encoder, language, rate = 48_000, channels = 2, damaged = [] } of parts.audio ?? []) {
     const audio = await open(encoder, (context) => {
       context.sampleRate = rate;
       context.sampleFormat = av.Codec.findEncoderByName(encoder as never)!.sampleFormats![0]!;
@@ -130,7 +145,9 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
       context.timeBase = new av.Rational(1, rate);
     });
     const index = addStream(audio, language ? { language } : {});
-    queue.push(...(await encodeAll(audio, sine(audio, frames / 25), index)));
+    const packets = await encodeAll(audio, sine(audio, frames / 25), index);
+    for (const number of damaged) damage(packets[number]!.packet);
+    queue.push(...packets);
   }
   for (const { codec, language, cues, extradata } of parts.subtitles ?? []) {
     const stream = output.newStream(null);

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
@@ -7,7 +8,18 @@ import { openSink } from '../../ts/video/sink.js';
 import type { SinkOptions } from '../../ts/video/types.js';
 import { buildSource } from './build-source.js';
 import { makeVideo } from './make-video.js';
-import { av, byTime, demux, evenTimes, sinkOptions, videoInfo, withFolder, writeFrames } from './sink-helper.js';
+import { read } from './read-video.js';
+import {
+  av,
+  byTime,
+  demux,
+  evenTimes,
+  type ReadStream,
+  sinkOptions,
+  videoInfo,
+  withFolder,
+  writeFrames,
+} from './sink-helper.js';
 
 const RATE = rational(25);
 const COVER = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'teal' } })
@@ -301,6 +313,77 @@ test('names the streams that the container cannot hold, and writes the rest', ()
     assert.is(file.of('audio').length, 1);
     assert.match(file.warnings.join('\n'), /subtitle stream 2 \(subrip, fra\) is left out/);
     assert.match(file.warnings.join('\n'), /attachment stream 3 \(ttf, sans\.ttf\) is left out/);
+    await file.close();
+  }));
+
+test('leaves out copied packets that the container refuses, and says how many', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await buildSource(source, { muxer: 'matroska', audio: [{ encoder: 'ac3', damaged: [20, 62] }] });
+    const file = await rewrite(join(folder, 'out.mp4'), source);
+    const before = await demux(source);
+    const hashes = ({ packets }: ReadStream) => packets.map(({ hash }) => hash);
+    const intact = hashes(before.of('audio')[0]!).filter((_, number) => number !== 20 && number !== 62);
+    assert.is(intact.length, 61);
+    assert.equal(hashes(file.of('audio')[0]!), intact);
+    assert.is(file.video.packets.length, 50);
+    assert.match(file.warnings.join(' '), /audio stream 1 is damaged: 2 of its 63 packets are left out/);
+    await before.close();
+    await file.close();
+  }));
+
+for (const encoder of ['ac3', 'eac3', 'aac', 'flac']) {
+  test(`leaves out ${encoder} packets that cannot be decoded, and says how many`, () =>
+    withFolder(async (folder) => {
+      const source = join(folder, 'in.mkv');
+      await buildSource(source, { muxer: 'matroska', audio: [{ encoder, damaged: [5, 6] }] });
+      const file = await rewrite(join(folder, 'out.webm'), source);
+      const last = file.of('audio')[0]!.packets.at(-1)!;
+      assert.ok(Math.abs(toNumber(last.pts) - 2) < 0.05, `sound ends at ${toNumber(last.pts)} s`);
+      assert.match(file.warnings.join(' '), /audio stream 1 is damaged: \d+ of its packets could not be decoded/);
+      await file.close();
+    }));
+}
+
+test('re-encodes sound whose channels and rate change in the middle', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.ts');
+    const forms = [
+      { channels: 2, rate: 48_000 },
+      { channels: 6, rate: 48_000 },
+      { channels: 2, rate: 44_100 },
+    ];
+    const parts: Buffer[] = [];
+    for (const form of forms) {
+      await buildSource(source, { muxer: 'mpegts', audio: [{ encoder: 'ac3', ...form }] });
+      parts.push(await readFile(source));
+    }
+    await writeFile(source, Buffer.concat(parts));
+    const file = await rewrite(join(folder, 'out.webm'), source, {}, evenTimes(150, RATE));
+    const times = file.of('audio')[0]!.packets.map(({ pts }) => toNumber(pts));
+    assert.ok(Math.abs(times.at(-1)! - 6) < 0.2, `sound ends at ${times.at(-1)} s`);
+    for (const [n, time] of times.slice(1).entries()) {
+      assert.ok(Math.abs(time - times[n]! - 0.02) < 0.002, `packet ${n + 1} comes ${time - times[n]!} s after another`);
+    }
+    assert.equal(file.warnings.length, 1);
+    await file.close();
+  }));
+
+test('takes what lies around a part that cannot be read', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.ogv');
+    await buildSource(source, { muxer: 'ogg', video: 'libtheora', audio: [{ encoder: 'libvorbis' }], frames: 250 });
+    const bytes = await readFile(source);
+    const half = bytes.length / 2;
+    await writeFile(source, Buffer.concat([bytes.subarray(0, half), Buffer.alloc(70_000), bytes.subarray(half)]));
+    const file = await rewrite(join(folder, 'out.mkv'), source, {}, evenTimes(250, RATE));
+    const last = file.of('audio')[0]!.packets.at(-1)!;
+    assert.ok(Math.abs(toNumber(last.pts) - 10) < 0.1, `sound ends at ${toNumber(last.pts)} s`);
+    const warning = /^Parts of .*in\.ogv could not be read \(Invalid data/;
+    assert.equal(file.warnings.filter((text) => warning.test(text)).length, 1);
+    const { source: video, frames } = await read(source);
+    assert.ok(frames.length > 200 && frames.length < 250, `${frames.length} frames`);
+    assert.match(video.warnings.find((text) => warning.test(text)) ?? '', warning);
     await file.close();
   }));
 

@@ -1,4 +1,4 @@
-import type { Codec, CodecContext, Frame, Packet, Stream } from 'node-av';
+import type { AVSampleFormat, Codec, CodecContext, Frame, Packet, Stream } from 'node-av';
 import { FlavrError } from '../errors.js';
 import { add, divide, type Rational, rational, subtract, toNumber } from '../rational.js';
 import { type Av, checkAv } from './av.js';
@@ -14,6 +14,7 @@ export interface TranscodeOptions {
   readonly globalHeader: boolean;
 }
 
+type SampleForm = Pick<Frame, 'sampleRate' | 'channelLayout'>;
 type Emit = (packet: Packet, times: PacketTimes) => Promise<void>;
 
 // About what listeners take for transparent, with AAC, Opus and MP3 alike.
@@ -28,6 +29,8 @@ export class AudioTranscoder {
   readonly #av: Av;
   readonly #decoder: CodecContext;
   readonly #inputStep: Rational;
+  // What the decoder makes may change its form in the middle (5.1 between stereo, as on television): each has filters of its own.
+  #uniform: { readonly from: string; readonly filters: Filters } | undefined;
   readonly #filters: Filters;
   readonly #timeline: Timeline;
   // Where the first decoded and the first filtered frame begin: what comes out is dated from there on.
@@ -35,6 +38,7 @@ export class AudioTranscoder {
   // Where the latest decoded frame ends, in seconds of the source: decoders do not date every frame, least of all the last.
   #decodedEnd: Rational;
   #filteredStart: Rational | undefined;
+  #damaged = 0;
 
   private constructor(
     av: Av,
@@ -61,9 +65,10 @@ export class AudioTranscoder {
     try {
       await openDecoder(av, decoder, input);
       await openEncoder(av, encoder, decoder, options);
-      const step = rational(input.timeBase.num, input.timeBase.den);
-      const filters = await Filters.create(av, filterNodes(av, decoder, encoder, step, options.timeline.slow), FAILED);
-      return new AudioTranscoder(av, decoder, filters, encoder, step, options.timeline);
+      const inputStep = rational(input.timeBase.num, input.timeBase.den);
+      const step = rational(1, encoder.sampleRate);
+      const filters = await Filters.create(av, steadyNodes(av, encoder, step, options.timeline.slow), FAILED);
+      return new AudioTranscoder(av, decoder, filters, encoder, inputStep, options.timeline);
     } catch (error) {
       decoder.freeContext();
       encoder.freeContext();
@@ -71,32 +76,63 @@ export class AudioTranscoder {
     }
   }
 
+  /** How many packets could not be decoded. They are left out, as players do; the sound around them keeps its place. */
+  get damaged(): number {
+    return this.#damaged;
+  }
+
   /** Takes a packet of the source, or null at the end; hands on every packet that is then ready. */
   async write(packet: Packet | null, emit: Emit): Promise<void> {
     const av = this.#av;
-    const sent = await this.#decoder.sendPacket(packet);
-    // A damaged packet is left out, as players do; the sound around it keeps its place.
-    if (sent === av.AVERROR_INVALIDDATA) return;
-    checkAv(av, sent, 'VIDEO_UNREADABLE', FAILED);
+    const isDecoded = (result: number) => {
+      if (result === av.AVERROR_ENOMEM) checkAv(av, result, 'VIDEO_UNREADABLE', FAILED);
+      if (result < 0) this.#damaged += 1;
+      return result >= 0;
+    };
+    if (!isDecoded(await this.#decoder.sendPacket(packet))) return;
     const frame = new av.Frame();
     frame.alloc();
     try {
       for (;;) {
         const result = await this.#decoder.receiveFrame(frame);
         if (result === av.AVERROR_EAGAIN || result === av.AVERROR_EOF) break;
-        if (result === av.AVERROR_INVALIDDATA) continue;
-        checkAv(av, result, 'VIDEO_UNREADABLE', FAILED);
-        const time = this.#date(frame);
-        this.#start ??= this.#timeline.toOutput(time);
-        await this.#filters.push(frame, (filtered) => this.#encode(filtered, emit));
+        if (isDecoded(result)) await this.#takeDecoded(frame, emit);
         frame.unref();
       }
       if (packet) return;
+      await this.#endUniform(emit);
       await this.#filters.push(null, (filtered) => this.#encode(filtered, emit));
       await this.#encode(null, emit);
     } finally {
       frame.free();
     }
+  }
+
+  async #takeDecoded(frame: Frame, emit: Emit): Promise<void> {
+    const time = this.#date(frame);
+    this.#start ??= this.#timeline.toOutput(time);
+    const nodes = uniformNodes(this.#av, frame, this.#inputStep, this.encoder);
+    const from = nodes[0]!.args!;
+    if (this.#uniform?.from !== from) {
+      await this.#endUniform(emit);
+      this.#uniform = { from, filters: await Filters.create(this.#av, nodes, FAILED) };
+    }
+    await this.#pushUniform(frame, emit);
+  }
+
+  async #pushUniform(frame: Frame | null, emit: Emit): Promise<void> {
+    const { filters } = this.#uniform!;
+    await filters.push(frame, async (uniform) => {
+      uniform.pts = toTicks(fromTicks(uniform.pts, filters.step), this.step);
+      await this.#filters.push(uniform, (filtered) => this.#encode(filtered, emit));
+    });
+  }
+
+  async #endUniform(emit: Emit): Promise<void> {
+    if (!this.#uniform) return;
+    await this.#pushUniform(null, emit);
+    this.#uniform.filters.free();
+    this.#uniform = undefined;
   }
 
   /** Gives a decoded frame its time, and says it. */
@@ -110,6 +146,7 @@ export class AudioTranscoder {
 
   close(): void {
     this.#decoder.freeContext();
+    this.#uniform?.filters.free();
     this.#filters.free();
     this.encoder.freeContext();
   }
@@ -181,23 +218,37 @@ function mostChannels(codec: Codec, channels: number): number {
   return counts.length === 0 ? channels : Math.max(...counts.filter((count) => count <= channels), Math.min(...counts));
 }
 
-function filterNodes(
+/** The filter that takes samples of one form, with times in `step`. */
+function bufferOf(
   av: Av,
-  decoder: CodecContext,
-  encoder: CodecContext,
+  { sampleRate, channelLayout }: SampleForm,
+  format: AVSampleFormat,
   step: Rational,
-  slow: Rational,
-): FilterNode[] {
-  const layout = (context: CodecContext) => av.avChannelLayoutDescribe(context.channelLayout) ?? 'stereo';
-  const format = (context: CodecContext) => av.avGetSampleFmtName(context.sampleFormat) ?? '';
-  const input = `time_base=${step.num}/${step.den}:sample_rate=${decoder.sampleRate}:sample_fmt=${format(decoder)}`;
-  const output = `sample_fmts=${format(encoder)}:sample_rates=${encoder.sampleRate}:channel_layouts=${layout(encoder)}`;
+): FilterNode {
+  const samples = `sample_rate=${sampleRate}:sample_fmt=${av.avGetSampleFmtName(format) ?? ''}`;
+  const layout = av.avChannelLayoutDescribe(channelLayout) ?? 'stereo';
+  return { name: 'abuffer', args: `time_base=${step.num}/${step.den}:${samples}:channel_layout=${layout}` };
+}
+
+/** From the decoder's samples to the encoder's. */
+function uniformNodes(av: Av, frame: Frame, step: Rational, encoder: CodecContext): FilterNode[] {
+  const format = av.avGetSampleFmtName(encoder.sampleFormat) ?? '';
+  const layout = av.avChannelLayoutDescribe(encoder.channelLayout) ?? 'stereo';
   return [
-    { name: 'abuffer', args: `${input}:channel_layout=${layout(decoder)}` },
-    // Silence for gaps: what follows counts samples, not times.
-    { name: 'aresample', args: 'async=1' },
+    bufferOf(av, frame, frame.format as AVSampleFormat, step),
+    { name: 'aformat', args: `sample_fmts=${format}:sample_rates=${encoder.sampleRate}:channel_layouts=${layout}` },
+    { name: 'abuffersink' },
+  ];
+}
+
+/** What the encoder is given, in the pieces that it takes. */
+function steadyNodes(av: Av, encoder: CodecContext, step: Rational, slow: Rational): FilterNode[] {
+  return [
+    bufferOf(av, encoder, encoder.sampleFormat, step),
+    // Silence for gaps, also of one packet (about 20 ms): what follows counts samples, not times.
+    { name: 'aresample', args: 'async=1:min_hard_comp=0.015' },
     ...tempos(toNumber(divide(rational(1), slow))).map((tempo) => ({ name: 'atempo', args: `tempo=${tempo}` })),
-    { name: 'aformat', args: output },
+    { name: 'aformat', args: `sample_fmts=${av.avGetSampleFmtName(encoder.sampleFormat) ?? ''}` },
     ...(encoder.frameSize > 0 ? [{ name: 'asetnsamples', args: `n=${encoder.frameSize}:p=0` }] : []),
     { name: 'abuffersink' },
   ];

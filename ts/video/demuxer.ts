@@ -12,14 +12,19 @@ import { SteadyClock } from './steady-clock.js';
 const REFUSED_FORMATS = new Set(['hls', 'concat', 'dash', 'imf', 'sdp', 'rtsp', 'rtp', 'sap', 'tty']);
 // What FFmpeg itself looks at, at most, to recognise a format.
 const PROBE_BYTES = 1 << 20;
+// Errors in a row after which nothing more is expected of a damaged file.
+const MOST_READ_ERRORS = 10;
 
 /** A local file opened by FFmpeg, and the video stream that is read from it. */
 export interface OpenedFile {
+  readonly path: string;
   readonly format: FormatContext;
   readonly stream: Stream;
   readonly decoder: Codec;
   /** Where the format's own clock may be set back in the middle. To be restarted after `format.seekFrame`. */
   readonly clock: SteadyClock | undefined;
+  /** A sentence for people, where reading met what it had to pass over. */
+  warning?: string;
 }
 
 /**
@@ -39,7 +44,7 @@ export async function openFile(av: Av, path: string): Promise<OpenedFile> {
     for (const { codecpar } of format.streams) checkSize(path, codecpar);
     checkAv(av, await format.findStreamInfo(), 'VIDEO_UNREADABLE', unreadable(path));
     const clock = hasLooseClock(av, format) ? new SteadyClock() : undefined;
-    const file = { format, ...chooseStream(av, path, format), clock };
+    const file = { path, format, ...chooseStream(av, path, format), clock };
     keepStreams(av, file, ({ index }) => index === file.stream.index);
     return file;
   } catch (error) {
@@ -146,15 +151,23 @@ export function keepStreams(av: Av, { format, clock }: OpenedFile, keep: (stream
 }
 
 /**
- * Reads the next packet of any stream, its times on one clock from the file's beginning to its end; FFmpeg's error number
- * at the end of the file or where it cannot be read on.
+ * Reads the next packet of any stream, its times on one clock from the file's beginning to its end; AVERROR_EOF at the end.
+ * What cannot be read is passed over, as players do.
  */
-export async function nextPacket(av: Av, { format, clock }: OpenedFile, packet: Packet): Promise<number> {
-  packet.unref();
-  const result = await format.readFrame(packet);
-  const stream = clock && result >= 0 && format.streams[packet.streamIndex];
-  if (stream) moveTimes(av, clock, stream, packet);
-  return result;
+export async function nextPacket(av: Av, file: OpenedFile, packet: Packet): Promise<number> {
+  const { format, clock } = file;
+  for (let errors = 0; errors < MOST_READ_ERRORS; errors += 1) {
+    packet.unref();
+    const result = await format.readFrame(packet);
+    if (result === av.AVERROR_EOF || result === av.AVERROR_ENOMEM) return result;
+    if (result >= 0) {
+      const stream = format.streams[packet.streamIndex];
+      if (clock && stream) moveTimes(av, clock, stream, packet);
+      return result;
+    }
+    file.warning = `Parts of ${file.path} could not be read (${av.FFmpegError.strerror(result)}); what could be read around them is taken.`;
+  }
+  return av.AVERROR_EOF;
 }
 
 /** The same for the next packet of one stream: the main video, unless another is named. */

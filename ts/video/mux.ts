@@ -17,6 +17,10 @@ export interface PacketTimes {
 /** One stream of the file being written. */
 export interface OutputStream {
   readonly stream: Stream;
+  /** What warnings call it, where damaged packets of it are left out; undefined: none may be missing. */
+  readonly name: string | undefined;
+  /** Packets handed to FFmpeg, which may hold them back. */
+  packets: bigint;
   /** Times must not go back within a stream, which rounding to a coarse clock could do. */
   lastDts: bigint | undefined;
 }
@@ -30,6 +34,10 @@ export class Muxer {
   readonly #file: OutputFile;
   readonly #muxer: string;
   readonly #steps: Rational[] = [];
+  readonly #streams: OutputStream[] = [];
+  readonly #warnings: string[] = [];
+  // Whether any packet was refused for what it holds.
+  #refused = false;
   #open = false;
   #headerWritten = false;
 
@@ -46,12 +54,18 @@ export class Muxer {
     return this.#context.oformat?.hasFlags(this.#av.AVFMT_GLOBALHEADER) ?? false;
   }
 
+  /** Of what is missing, once the trailer is written. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
   hasOption(name: string): boolean {
     const option = this.#av.Option.find(this.#context.getNative(), name, this.#av.AV_OPT_SEARCH_CHILDREN);
     return option !== null && option.type !== this.#av.AV_OPT_TYPE_CONST;
   }
 
-  addStream(source: CodecContext | CodecParameters, timeBase: Rational): OutputStream {
+  /** @param name of a stream of the source's, whose packets may be damaged. */
+  addStream(source: CodecContext | CodecParameters, timeBase: Rational, name?: string): OutputStream {
     const stream = this.#context.newStream(null);
     if (source instanceof this.#av.CodecContext) this.#check(stream.codecpar.fromContext(source));
     else {
@@ -61,7 +75,9 @@ export class Muxer {
     }
     this.#steps.push(timeBase);
     stream.timeBase = toAvRational(this.#av, timeBase);
-    return { stream, lastDts: undefined };
+    const output = { stream, name, packets: 0n, lastDts: undefined };
+    this.#streams.push(output);
+    return output;
   }
 
   set metadata(entries: Readonly<Record<string, string>>) {
@@ -106,13 +122,38 @@ export class Muxer {
     packet.duration = end > packet.pts ? end - packet.pts : 0n;
     packet.timeBase = { num, den };
     packet.pos = -1n;
-    this.#check(await this.#context.interleavedWriteFrame(packet));
+    to.packets += 1n;
+    this.#isTaken(await this.#context.interleavedWriteFrame(packet));
   }
 
   /** Writes what the file's end needs; everything is with the system afterwards. */
   async writeTrailer(): Promise<void> {
+    // The trailer itself would give up at the first packet that is refused of those that wait for their turn.
+    while (!this.#isTaken(await this.#context.interleavedWriteFrame(null)));
+    for (const output of this.#streams) this.#checkComplete(output);
     this.#headerWritten = false;
     this.#check(await this.#context.writeTrailer());
+  }
+
+  /** False where a packet was refused for what it holds: the one that was given, or one that waited for its turn. */
+  #isTaken(result: number): boolean {
+    if (result === this.#av.AVERROR_INVALIDDATA && this.#streams.some(({ name }) => name !== undefined)) {
+      this.#refused = true;
+      return false;
+    }
+    this.#check(result);
+    return true;
+  }
+
+  #checkComplete({ stream, name, packets }: OutputStream): void {
+    // FFmpeg merges packets of some subtitles, and passes over damaged ones of some sound without a word.
+    const counted = this.#refused || stream.codecpar.codecType === this.#av.AVMEDIA_TYPE_AUDIO;
+    const missing = counted ? packets - stream.nbFrames : 0n;
+    if (missing <= 0n) return;
+    if (name === undefined) this.#check(this.#av.AVERROR_INVALIDDATA);
+    this.#warnings.push(
+      `${name} is damaged: ${missing} of its ${packets} packets are left out, which ${this.#muxer} cannot hold.`,
+    );
   }
 
   async close(): Promise<void> {

@@ -139,8 +139,8 @@ class EncodedSink extends SerialSink {
   }
 
   get warnings(): readonly string[] {
-    const { encoder, copier, warnings } = this.#parts;
-    return [...encoder.warnings, ...warnings, ...(copier?.warnings ?? []), ...this.#warnings];
+    const { encoder, copier, muxer, warnings } = this.#parts;
+    return [...encoder.warnings, ...warnings, ...(copier?.warnings ?? []), ...muxer.warnings, ...this.#warnings];
   }
 
   protected async take(frame: WrittenFrame): Promise<void> {

@@ -211,12 +211,9 @@ export class FileVideo implements RawVideo {
         `The clock of ${this.#path} is set back in the middle, as where files were joined; time goes on from there.`,
       );
     }
-    if (read < 0) {
-      this.#draining = true;
-      if (read !== this.#av.AVERROR_EOF) {
-        this.#options.warn(`${this.#path} could not be read to its end (${this.#av.FFmpegError.strerror(read)}).`);
-      }
-    }
+    if (this.#file.warning) this.#options.warn(this.#file.warning);
+    if (read === this.#av.AVERROR_EOF) this.#draining = true;
+    else checkAv(this.#av, read, 'VIDEO_UNREADABLE', this.#path);
     // An empty packet says that the previous picture stays.
     if (!this.#draining && this.#packet.size === 0) return;
     const sent = await this.#call(() => this.#codec.sendPacket(this.#draining ? null : this.#packet));

@@ -72,7 +72,8 @@ export class StreamCopier {
   }
 
   get warnings(): readonly string[] {
-    return this.#warnings;
+    const { warning } = this.#source;
+    return warning ? [...this.#warnings, warning] : this.#warnings;
   }
 
   /** Writes every packet that comes at or before `time`, in seconds of the output; undefined: all that remain. */
@@ -160,7 +161,7 @@ export class StreamCopier {
 
   #copy(input: Stream): Route {
     const step = rational(input.timeBase.num, input.timeBase.den);
-    const output = this.#muxer.addStream(input.codecpar, step);
+    const output = this.#muxer.addStream(input.codecpar, step, this.#nameOf(input));
     this.#describe(output, input);
     return { input, step, write: (packet, times) => this.#muxer.write(packet, output, times) };
   }
@@ -198,7 +199,7 @@ export class StreamCopier {
     }
     if (!this.#stretches) {
       this.#warnings.push(
-        `Audio stream ${input.index} is re-encoded from ${codec} with ${encoder}: ${container.muxer} cannot hold it.`,
+        `${this.#nameOf(input)} is re-encoded from ${codec} with ${encoder}: ${container.muxer} cannot hold it.`,
       );
     }
     const output = this.#muxer.addStream(transcoder.encoder, transcoder.step);
@@ -208,7 +209,14 @@ export class StreamCopier {
       input,
       step: rational(input.timeBase.num, input.timeBase.den),
       write: (packet) => transcoder.write(packet, emit),
-      finish: () => transcoder.write(null, emit),
+      finish: async () => {
+        await transcoder.write(null, emit);
+        const { damaged } = transcoder;
+        if (damaged === 0) return;
+        this.#warnings.push(
+          `${this.#nameOf(input)} is damaged: ${damaged} of its packets could not be decoded and are left out.`,
+        );
+      },
       close: () => transcoder.close(),
     };
   }
@@ -222,7 +230,7 @@ export class StreamCopier {
       webvtt: av.AV_CODEC_ID_WEBVTT,
     };
     const parameters = this.#parameters(av.AVMEDIA_TYPE_SUBTITLE, codecs[to], subtitleExtradata(to));
-    const output = this.#muxer.addStream(parameters, step);
+    const output = this.#muxer.addStream(parameters, step, this.#nameOf(input));
     parameters.free();
     this.#describe(output, input);
     const write = async (packet: Packet, times: PacketTimes) => {
@@ -240,11 +248,16 @@ export class StreamCopier {
     output.stream.metadata = this.#av.Dictionary.fromObject(streamMetadata(input));
   }
 
-  #leaveOut(input: Stream, codec: string, reason: string): undefined {
+  /** A sentence's beginning for warnings. */
+  #nameOf(input: Stream): string {
     const kind = this.#av.avGetMediaTypeString(input.codecpar.codecType) ?? 'unknown';
+    return `The ${kind} stream ${input.index}`;
+  }
+
+  #leaveOut(input: Stream, codec: string, reason: string): undefined {
     const { language, filename } = input.metadata?.getAll() ?? {};
     const name = [codec, language, filename].filter(Boolean).join(', ');
-    this.#warnings.push(`The ${kind} stream ${input.index} (${name}) is left out: ${reason}.`);
+    this.#warnings.push(`${this.#nameOf(input)} (${name}) is left out: ${reason}.`);
   }
 
   /** Reads the next packet of a kept stream within the range; undefined at the end of all of them. */
