@@ -1,3 +1,5 @@
+// Symbol.asyncDispose, for users whose own library does not have it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions, type Kinds } from './arguments.js';
 import type { Backend, BackendName, Session, SessionStats } from './backends/backend.js';
 import { choosePrecision } from './backends/precisions.js';

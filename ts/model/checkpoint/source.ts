@@ -57,7 +57,10 @@ export function sourceOf(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-/** Bytes `offset` … `offset + length - 1`; `what` says what is expected there, for the error when the file is too short. */
+/**
+ * Bytes `offset` … `offset + length - 1`; `what` says what is expected there, for the error when the file is too short.
+ * @internal so that the package's declarations do without Buffer
+ */
 export async function readBytes(source: ByteSource, offset: number, length: number, what: string): Promise<Buffer> {
   checkRange(source, offset, length, what);
   const bytes = Buffer.allocUnsafeSlow(length);
