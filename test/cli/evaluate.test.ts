@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
@@ -164,6 +164,27 @@ test('where the protocol has its own k, the model is the bundled one with the fe
   assert.is(code, 0, stderr);
   const [set] = (JSON.parse(stdout) as Report).sets;
   assert.equal([set!.factor, set!.methods[0]!.method, set!.methods[0]!.output], [8, 'mini-8x', 'unrounded']);
+});
+
+test('a full disk for the scores is told', async () => {
+  if (spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', folder]).status !== 0) {
+    console.log('SKIPPED a full disk for the scores: mounting a small file system is not permitted here');
+    return;
+  }
+  const run = (room: string) => {
+    const script = `mount -t tmpfs -o size=8k tmpfs "$0" && head -c ${room} /dev/zero >"$0/full" && "$@"`;
+    const wrapper = ['unshare', '-rm', 'sh', '-c', script, folder];
+    return flavr([...VIDEO, '--baselines', 'blend,nearest', '--resume', join(folder, 'journal')], { wrapper });
+  };
+  for (const [room, code] of [
+    ['8192', 'BAD_ARGUMENT'],
+    ['4096', 'VIDEO_UNWRITABLE'],
+  ] as const) {
+    assert.match(
+      (await run(room)).stderr,
+      new RegExp(`^flavr: ${code}: .*journal cannot be written: the disk is full`, 'm'),
+    );
+  }
 });
 
 test('Ctrl-C in the middle ends it with 130, without a page, and the journal keeps what was measured', async () => {

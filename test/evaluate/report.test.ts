@@ -193,6 +193,11 @@ test('a file that is no journal is not written to, and a damaged line is named',
   assert.match(foreign.message, /no journal/);
   assert.is(readFileSync(other, 'utf8'), 'my notes\n');
 
+  // Larger than anything that could be read whole.
+  truncateSync(other, 3 * 2 ** 30);
+  const large = await evaluateMethods({ ...VIDEO, methods: [blend], journal: other }).catch((e) => e);
+  assert.match(large.message, /no journal/);
+
   const journal = join(folder, 'damaged');
   await evaluateMethods({ ...VIDEO, methods: [blend], limit: 1, journal });
   appendFileSync(journal, '{"set":1}\n');

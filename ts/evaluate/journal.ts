@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { FlavrError } from '../errors.js';
 import { unwritable } from '../video/output-file.js';
 import { type SampleScore, scoreKey } from './evaluate.js';
@@ -30,16 +30,18 @@ export class Journal {
       this.#read();
     } catch (error) {
       closeSync(this.#file);
-      throw error;
+      throw unwritable(path, error, 'BAD_ARGUMENT');
     }
   }
 
   #read(): void {
+    // Before all of a file that is something else, and may be large, is read.
+    const start = Buffer.alloc(HEADER.length + 1);
+    const begins = start.toString('utf8', 0, readSync(this.#file, start, 0, start.length, 0));
+    if (!`${HEADER}\n`.startsWith(begins)) throw this.#foreign();
     const bytes = readFileSync(this.#file);
     const whole = bytes.lastIndexOf('\n') + 1;
     const [header, ...lines] = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1);
-    if (header === undefined && !HEADER.startsWith(bytes.toString('utf8'))) throw this.#foreign();
-    if (header !== undefined && header !== HEADER) throw this.#foreign();
     for (const [index, line] of lines.entries()) {
       const entry = parseEntry(line);
       if (!entry) throw new FlavrError('BAD_ARGUMENT', `Line ${index + 2} of the journal ${this.#path} is damaged.`);
@@ -63,9 +65,13 @@ export class Journal {
     return scores;
   }
 
-  /** Adds a score; it is with the operating system when this returns. */
+  /** Adds a score; it is with the operating system when this returns. @throws FlavrError `VIDEO_UNWRITABLE` */
   add(set: string, { identity }: Method, score: SampleScore): void {
-    writeSync(this.#file, `${JSON.stringify({ set, method: identity, score })}\n`);
+    try {
+      writeSync(this.#file, `${JSON.stringify({ set, method: identity, score })}\n`);
+    } catch (error) {
+      throw unwritable(this.#path, error);
+    }
   }
 
   close(): void {
