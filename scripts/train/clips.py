@@ -20,13 +20,16 @@ import numpy as np
 from PIL import Image
 
 import files
+import order
 import signals
 
-VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts", ".y4m", ".gif"}
-IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+VIDEO = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".wmv"}
+VIDEO |= {".flv", ".3gp", ".ogv", ".y4m", ".gif"}
+IMAGE = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm"}
 THUMBNAIL = (64, 36)
 
 Box = tuple[int, int, int, int]  # top, left, height, width
+Timed = tuple[float | None, np.ndarray]  # a frame, uint8 [H, W, 3] in RGB, and when it is shown if that is known
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Facts:
     height: int
     width: int
     motion: tuple[float, ...] | None  # mean |difference| of each two consecutive thumbnails, 1.0 = white to black
+    breaks: tuple[int, ...] = ()  # every i such that frame i+1 does not follow frame i at the clip's pace
 
 
 class ClipError(Exception):
@@ -84,19 +88,27 @@ def gopro(train: Path) -> Iterator[Clip]:
 def plain(root: Path) -> Iterator[Clip]:
     folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
     for folder in folders:
+        if any(hidden(part) for part in folder.relative_to(root).parts):
+            continue
         for path in sorted(folder.iterdir()):
-            if path.is_file() and path.suffix.lower() in VIDEO:
+            if path.is_file() and path.suffix.lower() in VIDEO and not hidden(path.name):
                 yield Clip(path.relative_to(root).as_posix(), (path,))
         if images := images_in(folder):
             yield Clip(folder.relative_to(root).as_posix(), images)
 
 
 def images_in(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE))
+    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE and not hidden(path.name))
+    return tuple(sorted(found, key=lambda path: order.natural(path.name)))
 
 
-def decode(path: Path) -> Iterator[np.ndarray]:
-    """Every frame of a video as uint8 [H, W, 3], RGB."""
+def hidden(name: str) -> bool:
+    """What a system keeps beside the files of its user, such as the `._` files of macOS."""
+    return name.startswith(".")
+
+
+def decode(path: Path) -> Iterator[Timed]:
+    """Every frame of a video."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -104,7 +116,7 @@ def decode(path: Path) -> Iterator[np.ndarray]:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for frame in container.decode(stream):
-                yield frame.to_ndarray(format="rgb24")
+                yield frame.time, frame.to_ndarray(format="rgb24")
     except av.error.FFmpegError as error:
         raise ClipError(f"it cannot be decoded: {error.strerror}") from None
 
@@ -113,9 +125,18 @@ def load_image(path: Path) -> np.ndarray:
     """uint8 [H, W, 3], RGB."""
     try:
         with Image.open(path) as image:
+            if image.mode.startswith("I;16"):  # grey of 16 bits, which `convert` would clip at 255
+                return np.repeat(np.rint(np.asarray(image) / 257).astype(np.uint8)[..., None], 3, axis=2)
+            if image.mode in ("I", "F"):
+                raise ValueError("expected 8 or 16 bits for each channel, found 32")
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ClipError(f"{path} cannot be read: {error}") from None
+
+
+def images(clip: Clip) -> Iterator[Timed]:
+    """Every image of a clip, with the number in its name for a time."""
+    return zip(order.numbers([path.name for path in clip.files]), map(load_image, clip.files), strict=True)
 
 
 class Footage:
@@ -149,7 +170,7 @@ def scanned(clip: Clip, cache: Path) -> Footage | None:
     try:
         facts_file, frames_file = places(clip, cache)
         fields = json.loads(facts_file.read_text())
-        facts = Facts(**{**fields, "motion": tuple(fields["motion"])})
+        facts = Facts(**{**fields, "motion": tuple(fields["motion"]), "breaks": tuple(fields["breaks"])})
         whole = frames_file is None or frames_file.stat().st_size == array_bytes(facts)
     except (ClipError, OSError, ValueError, TypeError, KeyError):
         return None
@@ -164,8 +185,7 @@ def scan(clip: Clip, cache: Path) -> Footage:
     if known := scanned(clip, cache):
         return known
     facts_file, frames_file = places(clip, cache)
-    frames = decode(clip.files[0]) if clip.is_video else map(load_image, clip.files)
-    facts = record(frames, frames_file)
+    facts = record(decode(clip.files[0]) if clip.is_video else images(clip), frames_file)
     files.write_json(facts_file, asdict(facts))
     return Footage(clip, facts, frames_file)
 
@@ -185,7 +205,7 @@ def fingerprint(clip: Clip) -> str:
     return hashlib.sha256(json.dumps(stats).encode()).hexdigest()[:32]
 
 
-def record(frames: Iterable[np.ndarray], target: Path | None) -> Facts:
+def record(frames: Iterable[Timed], target: Path | None) -> Facts:
     """Measure the motion between frames, and write them to an array file, one after the other."""
     if target is None:
         return watch(frames, None)
@@ -196,10 +216,10 @@ def record(frames: Iterable[np.ndarray], target: Path | None) -> Facts:
     return facts
 
 
-def watch(frames: Iterable[np.ndarray], file: BinaryIO | None) -> Facts:
+def watch(frames: Iterable[Timed], file: BinaryIO | None) -> Facts:
     """The facts of a clip; its pixels go to `file`, after a header that is still to be filled in."""
-    count, motion, shape, last = 0, [], None, None
-    for frame in frames:
+    count, motion, times, shape, last = 0, [], [], None, None
+    for time, frame in frames:
         if shape and frame.shape != shape:
             raise ClipError(f"frame {count} is {frame.shape[1]}x{frame.shape[0]}, the first {shape[1]}x{shape[0]}")
         if file and shape is None:
@@ -209,10 +229,11 @@ def watch(frames: Iterable[np.ndarray], file: BinaryIO | None) -> Facts:
         small = np.asarray(Image.fromarray(frame).resize(THUMBNAIL, Image.Resampling.BOX), np.float32) / 255
         if last is not None:
             motion.append(float(np.abs(small - last).mean()))
+        times.append(time)
         count, shape, last = count + 1, frame.shape, small
     if shape is None:
         raise ClipError("it has no frames")
-    return Facts(count, shape[0], shape[1], tuple(motion))
+    return Facts(count, shape[0], shape[1], tuple(motion), tuple(order.breaks(times)))
 
 
 def array_bytes(facts: Facts) -> int:

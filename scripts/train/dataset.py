@@ -82,7 +82,7 @@ class TrainingSet(Dataset[Sample]):
         for number, clip in enumerate(self.footage):
             facts = clip.facts
             if min(facts.height, facts.width) >= s.crop:
-                first = starts(facts.frames, facts.motion, clip.held_out, s.inputs, s.k, stride)
+                first = starts(facts.frames, facts.motion, clip.held_out, s.inputs, s.k, stride, facts.breaks)
                 if first:
                     found[number] = np.array(first, np.int32)
         return Supply(found)
@@ -97,7 +97,9 @@ class TrainingSet(Dataset[Sample]):
             return f"it has {facts.frames} frames, a window {span}"
         if clip.held_out == (0, facts.frames):
             return "held out"
-        return f"it has no moving shot of {span} frames outside what is held out"
+        why = f"it has no moving shot of {span} frames outside what is held out"
+        many = len(facts.breaks)
+        return f"{why}; its frames are uneven in time, or missing, in {many} places" if many else why
 
     def unusable(self) -> dict[str, str]:
         """Clips that no sample can come from, with the reason."""

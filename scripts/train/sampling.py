@@ -63,20 +63,28 @@ def cuts(motion: Sequence[float]) -> list[int]:
     return found
 
 
-def shots(frames: int, motion: Sequence[float] | None, held_out: Range | None) -> list[Range]:
-    """The stretches of a clip that lie between cuts and outside the held-out range."""
-    edges = {0, frames, *(i + 1 for i in cuts(motion or ()))}
+def shots(
+    frames: int, motion: Sequence[float] | None, held_out: Range | None, breaks: Sequence[int] = ()
+) -> list[Range]:
+    """The stretches of a clip that lie between cuts and breaks and outside the held-out range."""
+    edges = {0, frames, *(i + 1 for i in (*cuts(motion or ()), *breaks))}
     if held_out:
         edges |= set(held_out)
     return [(a, b) for a, b in pairwise(sorted(edges)) if not (held_out and held_out[0] <= a < held_out[1])]
 
 
 def starts(
-    frames: int, motion: Sequence[float] | None, held_out: Range | None, inputs: int, k: int, stride: int
+    frames: int,
+    motion: Sequence[float] | None,
+    held_out: Range | None,
+    inputs: int,
+    k: int,
+    stride: int,
+    breaks: Sequence[int] = (),
 ) -> list[int]:
     """First frames of all windows that lie within one shot and whose gap moves."""
     length = Window.length(inputs, k, stride)
-    found = [first for a, b in shots(frames, motion, held_out) for first in range(a, b - length + 1)]
+    found = [first for a, b in shots(frames, motion, held_out, breaks) for first in range(a, b - length + 1)]
     if motion is None:
         return found
 

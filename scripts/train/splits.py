@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,28 @@ class Split:
 
     def entry(self, clip: Clip) -> str | None:
         """The entry that names this clip, however far down the data's root points."""
-        path = clip.files[0].resolve() if clip.is_video else clip.files[0].resolve().parent
-        return next((name for name in self.validation if f"/{path.as_posix()}".endswith(f"/{name}")), None)
+        # A link goes by its own name too: the file behind it may be named by a hash.
+        places = {clip.files[0].absolute(), clip.files[0].resolve()}
+        paths = [f"/{(place if clip.is_video else place.parent).as_posix()}" for place in places]
+        return next((name for name in self.validation if any(path.endswith(f"/{name}") for path in paths)), None)
+
+    def named(self, clips: Iterable[Clip]) -> dict[str, Clip]:
+        """The clip of each entry; one that has none was moved, or is called otherwise, and might be trained on."""
+        found = {name: clip for clip in clips if (name := self.entry(clip))}
+        if missing := [name for name in self.validation if name not in found]:
+            raise ClipError(
+                f"the split holds out clips that are below no root of --data: {', '.join(missing)}; add theirs"
+            )
+        return found
+
+    def guard(self, footage: Sequence[Footage]) -> list[Guarded]:
+        """The footage, each without what is held out of it, or of the clip that it is a copy of."""
+        ranges = {of.clip: self.held_out(of) for of in footage}
+        originals = {of.clip: ranges[of.clip] for of in footage if ranges[of.clip]}
+        for of in footage:
+            if not ranges[of.clip]:
+                ranges[of.clip] = next((span for clip, span in originals.items() if same_content(clip, of.clip)), None)
+        return [Guarded(of, ranges[of.clip]) for of in footage]
 
     def held_out(self, footage: Footage) -> Range | None:
         """Frames of this clip that are not to be trained on."""
@@ -59,6 +80,12 @@ class Split:
             has = f"{name} has {footage.facts.frames} frames"
             raise ClipError(f"{has}; the split holds out {first} to {stop - 1}: correct it, or give the whole clip")
         return first, stop
+
+
+def same_content(a: Clip, b: Clip) -> bool:
+    """Whether two clips are the same files, byte for byte, whatever they are called."""
+    pairs = zip(a.files, b.files, strict=False)
+    return len(a.files) == len(b.files) and all(filecmp.cmp(x, y, shallow=False) for x, y in pairs)
 
 
 def as_range(first: int, stop: int) -> Range:

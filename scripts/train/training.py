@@ -25,7 +25,7 @@ from processes import Processes
 from recipe import Recipe
 from run import Run, TrainingError
 from signals import Interruption, heed_trainer_alone, shield
-from splits import Guarded, Split
+from splits import Split
 
 SKIPPED = "skipped.txt"  # in the run's folder: clips that were not used, with the reason
 
@@ -35,12 +35,14 @@ def training_set(recipe: Recipe, cache: Path, workers: int, skipped: Path) -> Tr
     clips = [clip for root in recipe.data for clip in find_clips(Path(root))]
     if recipe.data and not clips:
         raise TrainingError(f"no data: neither videos nor folders of images below {', '.join(recipe.data)}")
+    split = Split.load(Path(recipe.split)) if recipe.split else Split({})
+    if clips:
+        split.named(clips)
     footage, bad = scan_all(clips, cache, workers) if clips else ([], {})
     if bad and not footage and recipe.procedural < 1:
         name, why = next(iter(bad.items()))
         raise TrainingError(f"no data: of {len(clips)} clips none can be read ({name}: {why}); give others")
-    split = Split.load(Path(recipe.split)) if recipe.split else Split({})
-    samples = TrainingSet([Guarded(f, split.held_out(f)) for f in footage], recipe.sampling(), recipe.seed, skipped)
+    samples = TrainingSet(split.guard(footage), recipe.sampling(), recipe.seed, skipped)
     lines = [f"{name}: {why}\n" for name, why in {**bad, **samples.unusable()}.items()]
     files.write(skipped, "".join(lines).encode())
     return samples

@@ -24,7 +24,7 @@ from torch import Tensor
 import command
 import metrics
 import weights
-from clips import Box, Clip, ClipError, Footage, find_clips, open_cache, scan
+from clips import Box, ClipError, Footage, find_clips, open_cache, scan
 from model import Config, Flavr, channels_last
 from splits import Split
 
@@ -112,9 +112,7 @@ def held_out_clips(roots: Sequence[Path], split: Split, cache: Path, k: int) -> 
     """The split's validation ranges below the roots that hold a gap of factor k."""
     open_cache(cache)
     clips = [clip for root in roots for clip in find_clips(root)]
-    by_name: dict[str, Clip] = {name: clip for clip in clips if (name := split.entry(clip))}
-    if missing := [name for name in split.validation if name not in by_name]:
-        raise ClipError(f"the split holds out clips that are below no root of --data: {', '.join(missing)}; add theirs")
+    by_name = split.named(clips)
     found = HeldOutClips()
     for name in split.validation:
         try:

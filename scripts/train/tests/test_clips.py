@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import files
-from clips import ClipError, find_clips, scan, scan_all
+from clips import ClipError, find_clips, load_image, scan, scan_all
 from disk import room_for
 from footage import moving, write_images, write_video
 from scanning import scan_with_others
@@ -19,6 +20,45 @@ def test_videos_and_frame_folders_are_found_below_the_root(tmp_path: Path) -> No
     write_images(tmp_path / "deep" / "a", moving(3))
     (tmp_path / "notes.txt").write_text("no clip")
     assert [clip.name for clip in find_clips(tmp_path)] == ["b.mkv", "deep/a"]
+
+
+def test_images_come_in_the_order_of_their_numbers_and_hidden_files_are_left_aside(tmp_path: Path) -> None:
+    frames = moving(11)
+    write_images(tmp_path / "a", frames, "img{}.png")
+    (tmp_path / "a" / "._img1.png").write_bytes(b"kept by the system")
+    (tmp_path / "._a.mp4").write_bytes(b"kept by the system")
+    write_images(tmp_path / ".trash" / "b", frames)
+    (clip,) = find_clips(tmp_path)
+    assert np.array_equal(scan(clip, tmp_path).read(range(11), (0, 0, 48, 48)), frames)
+
+
+def test_grey_images_of_16_bits_keep_their_shades(tmp_path: Path) -> None:
+    frames = moving(2)[..., 0]
+    (tmp_path / "a").mkdir()
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame.astype(np.uint16) * 257).save(tmp_path / "a" / f"{number}.png")
+    (clip,) = find_clips(tmp_path)
+    assert np.array_equal(scan(clip, tmp_path).read([0, 1], (0, 0, 48, 48)), np.stack([frames] * 3, axis=3))
+
+
+def test_images_of_32_bits_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((48, 48), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ClipError, match="expected 8 or 16 bits for each channel, found 32"):
+        load_image(tmp_path / "a.tif")
+
+
+def test_missing_images_break_a_clip(tmp_path: Path) -> None:
+    write_images(tmp_path / "a", moving(12))
+    (tmp_path / "a" / "0005.png").unlink()
+    (clip,) = find_clips(tmp_path)
+    assert scan(clip, tmp_path).facts.breaks == (3,)
+    assert scan_all([clip], tmp_path, 1)[0][0].facts.breaks == (3,)
+
+
+def test_frames_that_a_video_dropped_break_it(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", moving(8), times=[0, 33, 67, 100, 200, 233, 267, 300])
+    (clip,) = find_clips(tmp_path)
+    assert scan(clip, tmp_path).facts.breaks == (3,)
 
 
 def test_septuplets_are_those_of_the_training_list(tmp_path: Path) -> None:

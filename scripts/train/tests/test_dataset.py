@@ -10,7 +10,7 @@ import procedural
 from augment import Augment
 from clips import ClipError, Footage, find_clips, scan
 from dataset import Batches, Sampling, Supply, TrainingSet
-from footage import moving, write_images
+from footage import moving, write_images, write_video
 from splits import Guarded
 
 PLAIN = Augment(flip=0, transpose=0, reverse=0, permute=0, jitter=0)
@@ -107,6 +107,13 @@ def test_clip_that_gives_no_sample_is_listed_with_the_reason(
 ) -> None:
     samples = TrainingSet([Guarded(clip, held_out)], Sampling(**{"crop": 32, "procedural": 1, **sampling}), seed=0)
     assert words in samples.unusable()["a"]
+
+
+def test_clip_whose_pace_leaves_no_window_is_listed_with_the_reason(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", moving(9), times=[0, 40, 80, 160, 200, 240, 320, 360, 400])
+    (clip,) = find_clips(tmp_path)
+    samples = TrainingSet([Guarded(scan(clip, tmp_path), None)], Sampling(crop=32, procedural=1), seed=0)
+    assert samples.unusable()["a.mkv"].endswith("uneven in time, or missing, in 2 places")
 
 
 def test_image_that_cannot_be_read_is_listed_and_another_sample_drawn(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from clips import Clip, ClipError, Facts, Footage, find_clips, scan
 from footage import moving, write_images
+from order import breaks, numbers
 from sampling import Window, cuts, shots, starts
 from splits import Guarded, HeldOut, Split
 
@@ -50,6 +51,39 @@ def test_windows_stay_within_a_shot_and_leave_still_gaps_out() -> None:
     assert starts(6, None, None, inputs=4, k=2, stride=1) == []
 
 
+def test_no_window_crosses_a_break_of_the_clips_pace() -> None:
+    motion = [0.01] * 29
+    assert starts(30, motion, None, inputs=4, k=2, stride=1, breaks=[14]) == [*range(9), *range(15, 24)]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0, 33, 67, 100, 133], []),  # 30 frames a second, in milliseconds
+        ([0, 33, 100, 133, 167], [1]),  # one is missing
+        ([0, 40, 80, 90, 130, 170], [2]),  # one came too early
+        ([10, 20, 30, 40], []),  # numbered in tens
+        ([0, 1, 2, None, 4], []),
+        ([0, 9], []),
+        ([], []),
+    ],
+)
+def test_pace_breaks_where_a_step_is_far_from_the_usual_one(times: list[float | None], expected: list[int]) -> None:
+    assert breaks(times) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["take2_9.png", "take2_10.png"], [9, 10]),
+        (["cam1_1.png", "cam2_1.png"], [None, None]),
+        (["a.png", "b1.png"], [None, None]),
+    ],
+)
+def test_times_of_images_are_their_last_numbers(names: list[str], expected: list[float | None]) -> None:
+    assert numbers(names) == expected
+
+
 def footage(name: str, frames: int) -> Footage:
     return Footage(Clip(name, (Path("/data/set") / name,)), Facts(frames, 48, 48, None), None)
 
@@ -59,6 +93,22 @@ def test_split_finds_its_clips_however_far_down_the_root_points() -> None:
     assert split.held_out(footage("a.mp4", 9)) == (0, 9)
     assert split.held_out(footage("b.mp4", 9)) == (2, 5)
     assert split.held_out(footage("ab.mp4", 9)) is None
+
+
+def test_link_is_held_out_by_its_own_name_and_by_that_of_its_file(tmp_path: Path) -> None:
+    write_images(tmp_path / "store" / "1f3a", moving(2))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a").symlink_to(tmp_path / "store" / "1f3a")
+    (clip,) = find_clips(tmp_path / "set")
+    names = ["set/a", "store/1f3a", "set/1f3a"]
+    assert [Split({name: None}).entry(clip) for name in names] == ["set/a", "store/1f3a", None]
+
+
+def test_copy_of_a_held_out_clip_is_held_out_too(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1), ("renamed", 0)):
+        write_images(tmp_path / "data" / name, moving(4, seed=seed))
+    scans = [scan(clip, tmp_path) for clip in find_clips(tmp_path / "data")]
+    assert [clip.held_out for clip in Split({"data/a": (1, 3)}).guard(scans)] == [(1, 3), None, (1, 3)]
 
 
 def test_split_that_reaches_past_the_clip_is_refused() -> None:

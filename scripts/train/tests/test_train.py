@@ -244,6 +244,19 @@ def test_run_that_cannot_start_says_why(
     assert words in capsys.readouterr().err
 
 
+def test_run_whose_data_lack_a_held_out_clip_does_not_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be there under another name: checkpoints are not chosen on it, so nothing else would tell."""
+    (tmp_path / "data").mkdir()
+    for number, name in enumerate(("a.mkv", "Held.mkv")):
+        write_video(tmp_path / "data" / name, moving(12, seed=number))
+    split = tmp_path / "split.json"
+    split.write_text('{"validation": {"a.mkv": null, "held.mkv": null}, "select": ["a.mkv"]}')
+    assert run(tmp_path / "run", "--data", str(tmp_path / "data"), "--split", str(split)) == 1
+    assert "the split holds out clips that are below no root of --data: held.mkv" in capsys.readouterr().err
+
+
 def test_run_keeps_its_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "a", "--steps", "1") == 0
     assert run(tmp_path / "a", "--resume", "--factor", "4", "--steps", "2", tiny=False) == 1
