@@ -182,6 +182,7 @@ for (const [what, words, message] of [
   ['an earlier report that is not there', ['--against', 'gone.json'], /--against gone\.json cannot be read/],
   ['a check without an earlier report', ['--fail-on-slowdown'], /needs a report to compare with: --against FILE/],
   ['a model and none', ['--model', 'mini-2x', '--untrained', 'r18'], /give one of them/],
+  ['one name for the page and the plots', ['--html', 'p', '--plots', './p'], /--html and --plots are one file/],
   ['the quality of noise', ['--untrained', 'r18', '--quality', CUT], /for a trained model/],
   ['a page for quality that is none', ['--quality', 'r.json'], /--quality r\.json is no report of flavr evaluate/],
 ] as const) {

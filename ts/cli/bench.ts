@@ -26,6 +26,7 @@ import { type Model, modelFactor } from '../model/config.js';
 import { estimateGraph } from '../model/graph/build.js';
 import { LOWERINGS } from '../model/graph-spec.js';
 import { columns } from '../report/table.js';
+import { refuseSameFile } from '../video/output-file.js';
 import { openSource } from '../video/source.js';
 import { type CommandContext, defineCommand } from './command.js';
 import { ProgressLine } from './progress.js';
@@ -103,6 +104,14 @@ async function run(context: Context): Promise<BenchReport & { comparison?: unkno
   }
   const environment = readEnvironment();
   const job = await readJob(context);
+  await refuseSameFile({
+    '--video': options.video,
+    '--quality': options.quality,
+    '--calibration': options.calibration,
+    '--against': options.against,
+    '--html': options.html,
+    '--plots': options.plots,
+  });
   const files = await BenchFiles.create(options, options.overwrite ?? false);
   const line = new ProgressLine(process.stderr);
   try {

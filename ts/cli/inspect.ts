@@ -9,7 +9,7 @@ export const inspect = defineCommand({
   positionals: ['FILE'],
   options: {
     size: { type: 'string', value: 'WxH', help: 'size of the frames to estimate cost for (default: 512x512)' },
-    fusion: { type: 'string', value: 'add|none', help: 'how skips are joined, where the file does not tell' },
+    fusion: { type: 'string', value: 'concat|add|none', help: 'how skips are joined, where the file does not tell' },
     temporal: {
       type: 'string',
       value: 'none|stride|pool',
