@@ -21,12 +21,19 @@ class Curves:
     def rows(self) -> list[dict[str, str]]:
         if not self.path.is_file():
             return []
-        with open(self.path, newline="") as file:
-            return list(csv.DictReader(file))
+        try:
+            rows = list(csv.DictReader(io.StringIO(self.path.read_text())))
+            if any(tuple(row) != COLUMNS or not row["step"].isdigit() for row in rows):
+                raise ValueError
+        except (ValueError, csv.Error):
+            expected = f"columns {', '.join(COLUMNS)}, with commas between"
+            raise ValueError(f"{self.path} is not what train.py wrote ({expected}): remove it") from None
+        return rows
 
     def keep_until(self, step: int) -> None:
-        """Drop rows that a resumed run will write again."""
-        self._write([row for row in self.rows() if int(row["step"]) <= step])
+        """Drop rows that will be written again."""
+        if rows := self.rows():
+            self._write([row for row in rows if int(row["step"]) <= step])
 
     def add(self, **row: float | None) -> None:
         text = {name: "" if row.get(name) is None else f"{row[name]:.8g}" for name in COLUMNS}

@@ -203,13 +203,18 @@ def blend_error(middle: np.ndarray) -> float:
     return float(np.abs((before + after) / 2 - truth).mean())
 
 
+def share(batch: int, world: int) -> int:
+    """Samples of a batch for each of so many processes."""
+    if batch % world:
+        raise ValueError(f"a batch of {batch} cannot be shared out over {world} processes evenly; give another --batch")
+    return batch // world
+
+
 class Batches(Sampler[list[int]]):
     """The numbers of this process's share of the samples, batch after batch, from step `first` on."""
 
     def __init__(self, batch: int, steps: int, first: int = 0, rank: int = 0, world: int = 1) -> None:
-        if batch % world:
-            raise ValueError(f"a batch of {batch} cannot be shared out over {world} processes evenly")
-        self.batch, self.steps, self.first, self.rank, self.share = batch, steps, first, rank, batch // world
+        self.batch, self.steps, self.first, self.rank, self.share = batch, steps, first, rank, share(batch, world)
 
     def __len__(self) -> int:
         return self.steps - self.first

@@ -132,6 +132,13 @@ class Recipe:
 # The options that decide the network: a run that goes on keeps them.
 NETWORK = {"init", "nf"} | {field.name for field in fields(Config)} & {field.name for field in fields(Recipe)}
 
+
+def of_network(config: Config, init: str) -> Recipe:
+    """The defaults of a run that starts from the network in the file `init`."""
+    same = {name: getattr(config, name) for name in NETWORK - {"init", "nf"}}
+    return Recipe(init=init, nf=config.stem, **same)
+
+
 HELP = {
     "data": "roots of clips: folders of videos or frames, Vimeo-90K septuplets, GoPro; none: procedural motion alone",
     "split": "split file: held-out frames, which training refuses and validation measures",
@@ -143,7 +150,7 @@ HELP = {
     "pan": "share of film crops that move over their frames as if the camera panned",
     "objects": "share of pans before which a piece of other film moves, in a drawn shape",
     "candidates": "crops among which one is chosen in proportion to the blend's error; 1: uniform",
-    "init": "weights to start from (the network is theirs; other network options are ignored)",
+    "init": "weights to start from, whose network the run takes over",
     "nf": "width; 64 as published",
     "inputs": "2C, frames in a window",
     "factor": "k; the network gives the k-1 frames of the gap",

@@ -43,8 +43,8 @@ class Run:
             except (KeyError, ValueError, TypeError) as error:
                 raise TrainingError(f"the checkpoint's optimiser is of no such network: {error!r}") from None
             self.ema.state = {name: tensor.to(processes.device) for name, tensor in checkpoint.ema.items()}
-            if processes.first:
-                self.curves.keep_until(self.progress.step)
+        if processes.first:  # a run that starts anew keeps no row of one that was killed before its first checkpoint
+            self.curves.keep_until(self.progress.step if checkpoint else -1)
         self.skipped_in_a_row = 0
 
     def _network(self, checkpoint: state.Checkpoint | None) -> Flavr:
@@ -56,14 +56,7 @@ class Run:
             model = Flavr(recipe.config())
             start_at_base(model)
             return model
-        model = weights.network(Path(recipe.init))
-        expected, got = (recipe.inputs, recipe.factor), (model.config.inputs, model.config.factor)
-        if got != expected:
-            raise TrainingError(
-                f"{recipe.init} is another variant: it takes {got[0]} frames and has factor {got[1]}; the run wants "
-                f"{expected[0]} and {expected[1]} (--inputs, --factor; grow.py makes one model into another)"
-            )
-        return model
+        return weights.network(Path(recipe.init))
 
     def step(self, network: nn.Module, frames: Tensor, truth: Tensor) -> None:
         """One step of the optimiser, or none where the gradient is not finite."""

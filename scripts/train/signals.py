@@ -24,7 +24,11 @@ ECHO = 1.0
 
 
 class Interruption:
-    """Remembers SIGINT and SIGTERM, so that the run stops after the step in hand; a later one stops at once."""
+    """Remembers SIGINT and SIGTERM, so that the run stops after the step in hand; a later one stops at once.
+
+    Even where it finds the interpreter in a step, or waiting for a process that is gone, since no handler of Python's
+    would run then. So the system's own action is put in force, and what may be an echo has to be waited out before.
+    """
 
     def __enter__(self) -> Self:
         self.asked = False

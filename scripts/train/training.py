@@ -19,8 +19,10 @@ import files
 import recipe as recipes
 import state
 import validate
+import weights
 from clips import ClipError, find_clips, scan_all
-from dataset import Batches, TrainingSet
+from dataset import Batches, TrainingSet, share
+from pace import Pace
 from processes import Processes
 from recipe import Recipe
 from run import Run, TrainingError
@@ -116,8 +118,11 @@ def train_until(interruption: Interruption, run: Run, samples: TrainingSet, opti
     if processes.first and progress.step == 0:
         run.validate(clips, baselines)
     began, before, asked, saved = time.monotonic(), progress.seconds, False, True
+    pace = Pace(progress, recipe.steps)
     for frames, truth in batches(samples, run, options.workers):
         run.step(network, frames, truth)
+        if processes.first:
+            pace.tell()
         spent = time.monotonic() - began
         progress.seconds = before + spent
         late = options.minutes is not None and spent > 60 * options.minutes
@@ -132,7 +137,8 @@ def train_until(interruption: Interruption, run: Run, samples: TrainingSet, opti
         if stop:
             break
     if processes.first:
-        print(f"{progress.step} of {recipe.steps} steps are done.")
+        goes_on = "; --resume goes on" if progress.step < recipe.steps else ""
+        print(f"{progress.step} of {recipe.steps} steps are done{goes_on}.")
         list_skipped(run.folder / SKIPPED)
     (lost,) = processes.any(not saved)  # the others wait here for the first to save
     return 1 if lost else command.INTERRUPTED if asked else 0
@@ -163,11 +169,19 @@ def start(options: argparse.Namespace, processes: Processes) -> tuple[Run, Train
     if not options.resume and last.is_file():
         raise TrainingError(f"{folder} holds a run already: --resume goes on with it, or name another folder")
     checkpoint = state.load(last) if options.resume else None
-    before = Recipe.from_json(checkpoint.recipe) if checkpoint else Recipe()
+    init = getattr(options, "init", None)
+    if checkpoint:
+        source, before = last, Recipe.from_json(checkpoint.recipe)
+    elif init:
+        source, before = init, recipes.of_network(weights.network(Path(init)).config, init)
+    else:
+        source, before = None, Recipe()
     recipe = recipes.from_options(options, before)
     changed = sorted(name for name in recipes.NETWORK if getattr(recipe, name) != getattr(before, name))
-    if checkpoint and changed:
-        raise TrainingError(f"{last} is of another variant: a run keeps its network; leave out {', '.join(changed)}")
+    if source and changed:
+        has = ", ".join(f"its {name} is {getattr(before, name)}, not {getattr(recipe, name)}" for name in changed)
+        raise TrainingError(f"{source} is of another variant: {has}; leave that out (grow.py makes a larger network)")
+    share(recipe.batch, processes.world)  # refused before hours of scanning
     if folder.exists() and not folder.is_dir():
         raise TrainingError(f"expected a folder for the run at {folder}, found a file; name another")
     folder.mkdir(parents=True, exist_ok=True)
@@ -196,4 +210,6 @@ def main(arguments: list[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     processes = Processes.join()
+    if not processes.first:
+        warnings.filterwarnings("ignore", message="skipped ")  # the first process tells of each clip
     return processes.leave(command.outcome(lambda: train(*start(options, processes), options)))

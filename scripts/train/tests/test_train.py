@@ -18,6 +18,7 @@ from torch.distributed import TCPStore
 
 import state
 import weights
+from curves import Curves
 from disk import room_for
 from footage import moving, write_video
 from model import Config, Flavr
@@ -150,6 +151,14 @@ def test_interruption_of_one_process_ends_all_alike(tmp_path: Path) -> None:
         assert [exit_code(process) for process in processes] == [130, 130]
 
 
+def test_batch_that_cannot_be_shared_out_is_refused_before_clips_are_scanned(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_video(tmp_path / "data" / "a.mkv", moving(12))
+    with two_processes(tmp_path / "a", "--data", str(tmp_path / "data"), "--batch", "3") as processes:
+        assert [exit_code(process) for process in processes] == [1, 1]
+    assert not (tmp_path / "cache").exists()
+
+
 def test_failure_of_one_process_ends_the_others(tmp_path: Path) -> None:
     with two_processes(tmp_path / "a", "--data", str(tmp_path / "absent")) as processes:
         assert [exit_code(process) for process in processes] == [1, 1]
@@ -215,7 +224,7 @@ def test_validation_is_noted_beside_the_baselines_and_the_best_is_kept(tmp_path:
         (["--data", "EMPTY"], "no data"),
         (["--data", "ABSENT"], "found none"),
         (["--data", "UNREADABLE"], "of 1 clips none can be read (a.mp4: it cannot be decoded"),
-        (["--init", "OTHER.safetensors"], "another variant"),
+        (["--factor", "2", "--init", "OTHER.safetensors"], "its factor is 4, not 2; leave that out"),
         (["--init", "ABSENT.pth"], "ABSENT.pth"),
         (["--init", "BROKEN.pth"], "damaged"),
         (["--init", "BROKEN.safetensors"], "no safetensors file"),
@@ -238,7 +247,8 @@ def test_run_that_cannot_start_says_why(
     (tmp_path / "UNREADABLE" / "a.mp4").write_bytes(b"no video at all")
     (tmp_path / "BROKEN.pth").write_bytes(b"nothing that anyone could read")
     (tmp_path / "BROKEN.safetensors").write_bytes(b"nothing that anyone could read")
-    weights.write(tmp_path / "OTHER.safetensors", Flavr(Config.of_width(2, factor=4)).state_dict(), {})
+    other = Flavr(Config.of_width(2, factor=4)).state_dict()
+    weights.write(tmp_path / "OTHER.safetensors", other, {"residual": "blend"})
     given = [str(tmp_path / option) if option[0].isupper() else option for option in options]
     assert run(tmp_path / "a", *given) == 1
     assert words in capsys.readouterr().err
@@ -255,6 +265,32 @@ def test_run_whose_data_lack_a_held_out_clip_does_not_start(
     split.write_text('{"validation": {"a.mkv": null, "held.mkv": null}, "select": ["a.mkv"]}')
     assert run(tmp_path / "run", "--data", str(tmp_path / "data"), "--split", str(split)) == 1
     assert "the split holds out clips that are below no root of --data: held.mkv" in capsys.readouterr().err
+
+
+def test_run_takes_over_the_network_that_it_starts_from(tmp_path: Path) -> None:
+    weights.write(tmp_path / "a.safetensors", Flavr(Config.of_width(2, factor=4, encoder="r2d")).state_dict(), {})
+    options = ["--init", str(tmp_path / "a.safetensors"), "--crop", "16", "--batch", "1", "--steps", "1"]
+    assert run(tmp_path / "a", *options, tiny=False) == 0
+    recipe = Recipe.from_json((tmp_path / "a" / "recipe.json").read_text())
+    assert (recipe.nf, recipe.factor, recipe.encoder, recipe.residual) == (2, 4, "r2d", "mean")
+    assert state.load(tmp_path / "a" / "last.pt").config.factor == 4
+
+
+def test_run_that_starts_anew_drops_the_curves_of_one_that_left_no_checkpoint(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", "--steps", "2", "--validate-every", "1") == 0
+    (tmp_path / "a" / "last.pt").unlink()
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    assert [row["step"] for row in Curves(tmp_path / "a" / "curves.csv").rows()] == ["0", "1"]
+
+
+@pytest.mark.parametrize("content", [b"step;seconds\n1;2\n", b"\xff\xfe\x00", b"step,seconds\n1,2\n"])
+def test_curves_that_another_program_wrote_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    assert run(tmp_path / "a", "--steps", "1") == 0
+    (tmp_path / "a" / "curves.csv").write_bytes(content)
+    assert run(tmp_path / "a", "--resume", "--steps", "2", tiny=False) == 1
+    assert "curves.csv is not what train.py wrote" in capsys.readouterr().err
 
 
 def test_run_keeps_its_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
