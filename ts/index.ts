@@ -18,6 +18,7 @@ export type { GraphModel, Model, ModelConfig, WeightsModel } from './model/confi
 export { exportOnnx } from './model/export.js';
 export type {
   BuiltGraph,
+  CompleteGraphSpec,
   GraphEstimate,
   GraphForm,
   GraphSpec,

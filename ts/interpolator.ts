@@ -67,6 +67,8 @@ export class Interpolator {
     limits: DispatchLimits,
     options: OpenOptions,
   ) {
+    // Without types, `new` can be called.
+    if (!options) throw new FlavrError('BAD_ARGUMENT', 'An interpolator is opened: await Interpolator.open(options).');
     this.#session = session;
     this.backend = session.backend;
     this.format = format;

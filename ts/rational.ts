@@ -71,10 +71,10 @@ export const toNumber = (a: Rational): number => Number(a.num) / Number(a.den);
 /**
  * Reads `60`, `59.94`, `60000/1001` or a number exactly as written (a decimal is its decimal fraction, not the nearest
  * double; a number is taken through its shortest decimal form).
- * @param what names the value in the message.
+ * @param what names the value in the message. Default: The text.
  * @throws FlavrError `BAD_ARGUMENT` if it is none of these.
  */
-export function parseRational(text: string | number, what: string): Rational {
+export function parseRational(text: string | number, what = 'The text'): Rational {
   const match = /^([+-]?\d+)(?:\.(\d+))?(?:\/(\d+))?$/.exec(String(text).trim());
   if (!match || (match[2] && match[3]) || /^0+$/.test(match[3] ?? '')) {
     throw new FlavrError(

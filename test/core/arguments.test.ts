@@ -10,11 +10,12 @@ import { rejects } from '../support/rejects.js';
 // biome-ignore lint/suspicious/noExplicitAny: arguments that the types forbid are what is tested here.
 type Untyped = Record<string, (...args: any[]) => any>;
 const { loadModel, exportOnnx, buildEngine, readEngine, readEngineHeader, writeEngine } = flavr as unknown as Untyped;
-const { probe, readCalibration, encodeCalibration } = flavr as unknown as Untyped;
+const { probe, readCalibration, encodeCalibration, parseRational } = flavr as unknown as Untyped;
 const { open } = flavr.Interpolator as unknown as { open: Untyped[string] };
 const { calibrate, evaluateMethods, explainWindow, modelMethod, openDataSet, windowAt } =
   evaluation as unknown as Untyped;
-const { psnr, ssim, dataSetNames } = evaluation as unknown as Untyped;
+const { psnr, ssim, dataSetNames, reportHtml, reportLines, reportCsv, worstSamples, compareScores } =
+  evaluation as unknown as Untyped;
 const interpolateVideo = typedInterpolateVideo as unknown as Untyped[string];
 
 const SIZE = { width: 16, height: 16 };
@@ -94,6 +95,17 @@ const REFUSED: readonly [string, () => unknown, RegExp][] = [
   ['unknown figures', () => openDataSet!('video', SAMPLE, { inputs: 4, metrics: 'best' }), /^metrics must be .*'best'/],
   ['a data set that is no name', () => dataSetNames!(Symbol('video')), /no data set Symbol\(video\)/],
   ['windowAt of no path', () => windowAt!(5, flavr.rational(1), 4), /^path must be/],
+  [
+    'new in place of open',
+    () => new (flavr.Interpolator as never as new (o: unknown) => unknown)(SIZE),
+    /Interpolator\.open/,
+  ],
+  ['a text that is no number', () => parseRational!('fast'), /^The text must be a number .*got "fast"/],
+  ['a report that is none', () => reportHtml!({}), /^report must be what evaluateMethods gave; got \{\}/],
+  ['lines of no report', () => reportLines!(), /^report must be/],
+  ['values of no report', () => reportCsv!(null), /^report must be .*got null/],
+  ['the worst samples of no report', () => worstSamples!(), /^report must be/],
+  ['scores against nothing', () => compareScores!({ samples: [] }), /^against must be .*got undefined/],
   ['psnr of one picture', () => psnr!(GRID), /^The second picture must be a picture .*got undefined/],
   ['ssim of what is no picture', () => ssim!({ data: [1] }, GRID), /^The first picture must be/],
 ];

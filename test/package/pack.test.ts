@@ -84,7 +84,7 @@ const STRICT =
 
 test('its types hold in every kind of module, without those of Node too, and name nothing internal', async () => {
   const use = `
-    import { FlavrError, Interpolator, type Frame, rational, type TimedFrame } from 'flavr';
+    import { exportOnnx, FlavrError, Interpolator, type Frame, rational, type TimedFrame } from 'flavr';
     import { evaluateMethods, psnr } from 'flavr/evaluate';
     import { interpolateVideo, type VideoSummary } from 'flavr/video';
 
@@ -93,6 +93,8 @@ test('its types hold in every kind of module, without those of Node too, and nam
       const source: TimedFrame[] = frames.map((data, n) => ({ data, time: rational(n, 24) }));
       for await (const { data, original } of flavr.streamTimed(source, { fps: 60 })) if (!original) flavr.release(data);
       await flavr[Symbol.asyncDispose]();
+      const factor = frames.length > 2 ? 2 : undefined;
+      await exportOnnx('mini-2x', { width: 64, height: 48, factor });
       const { sets } = await evaluateMethods({ dataset: 'video', data: 'in.mp4', methods: [] });
       for (const { methods } of sets) for (const { method } of methods) console.log(method);
       const summary: VideoSummary = await interpolateVideo('in.mp4', 'out.mp4');

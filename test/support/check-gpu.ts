@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { readEnvironment } from '../../ts/bench/environment.js';
 import type { Tensor, WeightsModel } from '../../ts/model/config.js';
 import { buildGraph } from '../../ts/model/graph/build.js';
-import type { GraphSpec, Lowering, Precision } from '../../ts/model/graph-spec.js';
+import type { CompleteGraphSpec, GraphSpec, Lowering, Precision } from '../../ts/model/graph-spec.js';
 import { ElementType, type Initializer } from '../../ts/model/onnx/proto.js';
 import { decodeModel } from '../../ts/model/onnx/reader.js';
 import { elementCount } from '../../ts/model/shape.js';
@@ -198,7 +198,7 @@ export class CheckFolder {
   }
 }
 
-type CheckSpec = Required<Pick<GraphSpec, 'width' | 'height' | 'precision' | 'lowering' | 'form'>>;
+type CheckSpec = Pick<CompleteGraphSpec, 'width' | 'height' | 'precision' | 'lowering' | 'form'>;
 
 const LOWERINGS = ['3d', '2d'] as const;
 const PRECISIONS = ['fp16', 'fp32'] as const;

@@ -51,10 +51,7 @@ export const exportGraph = defineCommand({
       const model = await requestedModel({ model: loaded, precision, calibration });
       const { bytes, spec, inputs, frameStride, estimate } = await exportOnnx(model, {
         ...size,
-        ...(k !== undefined && { factor: k }),
-        ...(batch !== undefined && { batch }),
-        ...(precision !== undefined && { precision }),
-        ...(lowering !== undefined && { lowering }),
+        ...{ factor: k, batch, precision, lowering },
         form: options.raw ? 'raw' : 'framed',
       });
       await writeFile(file.temporary, bytes).catch((error) => {

@@ -84,7 +84,7 @@ export function engineGraphSpec(model: Model, options: BuildEngineOptions): Grap
   const spec: GraphSpec = {
     width,
     height,
-    ...(factor !== undefined && { factor }),
+    factor,
     batch,
     precision: precision === 'tf32' ? 'fp32' : precision,
     // Views of the ring begin at each frame, and TensorRT wants addresses at multiples of 256 bytes.

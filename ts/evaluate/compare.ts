@@ -1,3 +1,4 @@
+import { checkArgument, type Kind } from '../arguments.js';
 import type { MethodScore, SampleScore } from './evaluate.js';
 import { groupBy } from './group-by.js';
 
@@ -21,12 +22,19 @@ export interface Difference {
   readonly high: number;
 }
 
+const SCORE: Kind = {
+  words: "a method's scores, as a report has them",
+  fits: (value) => Array.isArray((value as Partial<MethodScore> | null)?.samples),
+};
+
 /**
  * `method` minus `against`, sample by sample: far sharper than the difference of two means, because hard samples are hard
  * for both. Samples with an infinite figure in either are left out. Those of one sequence resemble each other, so that whole
  * sequences are resampled: as many samples of few clips tell less than those of many.
  */
 export function compareScores(method: MethodScore, against: MethodScore): Comparison {
+  checkArgument('method', method, SCORE);
+  checkArgument('against', against, SCORE);
   const other = new Map(against.samples.map((sample) => [sample.id, sample]));
   const pairs = method.samples.flatMap((sample) => {
     const match = other.get(sample.id);

@@ -1,8 +1,9 @@
+import { checkArgument } from '../arguments.js';
 import { figure, heading, htmlPage, htmlTable, paragraph } from '../report/html.js';
 import { lineChart } from '../report/line-chart.js';
 import type { Table } from '../report/table.js';
 import { groupBy } from './group-by.js';
-import type { Report, ReportedMethod, SetReport } from './report.js';
+import { REPORT, type Report, type ReportedMethod, type SetReport } from './report.js';
 import {
   comparisonTable,
   decibels,
@@ -22,6 +23,7 @@ const SNU = 'snu-film-';
  * @param worst by set, as `worstSamples` gives them.
  */
 export function reportHtml(report: Report, worst: readonly (readonly WorstSample[])[] = []): string {
+  checkArgument('report', report, REPORT);
   const body = [
     heading(1, 'How good are the new frames?'),
     paragraph(`Measured by flavr ${report.flavr}.`),

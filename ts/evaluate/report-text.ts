@@ -1,8 +1,9 @@
+import { checkArgument } from '../arguments.js';
 import { columns, type Table } from '../report/table.js';
 import type { Comparison, Difference } from './compare.js';
 import { groupBy } from './group-by.js';
 import type { PsnrVariant } from './psnr.js';
-import type { Report, ReportedMethod, SetReport } from './report.js';
+import { REPORT, type Report, type ReportedMethod, type SetReport } from './report.js';
 import type { SsimVariant } from './ssim.js';
 
 const PSNR: Readonly<Record<PsnrVariant, string>> = {
@@ -118,8 +119,9 @@ export function publishedTable({ measurement, published }: SetReport): Table | u
 }
 
 /** A report as lines for a terminal. */
-export function reportLines({ sets }: Report): string[] {
-  return sets.flatMap((set, i) => [
+export function reportLines(report: Report): string[] {
+  checkArgument('report', report, REPORT);
+  return report.sets.flatMap((set, i) => [
     ...(i > 0 ? [''] : []),
     set.measurement.title,
     ...describeSet(set).map((line) => `  ${line}`),
@@ -158,7 +160,8 @@ export function failures(methods: readonly ReportedMethod[]): { who: string; id:
 }
 
 /** Every measured frame as comma-separated values, with the variant of each figure in its column's name. */
-export function reportCsv({ sets }: Report): string {
+export function reportCsv(report: Report): string {
+  checkArgument('report', report, REPORT);
   const head = [
     'protocol',
     'k',
@@ -174,7 +177,7 @@ export function reportCsv({ sets }: Report): string {
     'SSIM',
     'interpolation error',
   ];
-  const rows = sets.flatMap(({ measurement, factor, methods }) =>
+  const rows = report.sets.flatMap(({ measurement, factor, methods }) =>
     methods.flatMap(({ method, output, samples }) =>
       samples.flatMap(({ id, sequence, repeated, psnr, ssim, interpolationError }) =>
         psnr.map((value, j) => [

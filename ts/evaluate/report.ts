@@ -18,6 +18,11 @@ export interface Report {
   readonly sets: readonly SetReport[];
 }
 
+export const REPORT: Kind = {
+  words: 'what evaluateMethods gave',
+  fits: (value) => Array.isArray((value as Partial<Report> | null)?.sets),
+};
+
 /** One data set. */
 export interface SetReport {
   readonly measurement: Omit<Measurement, 'publishedCount'>;
@@ -75,7 +80,7 @@ const METHODS: Kind = {
     Array.isArray(value) && value.length > 0 && value.every((each) => typeof each?.interpolate === 'function'),
 };
 
-const EVALUATE_OPTIONS: Kinds<EvaluateMethodsOptions> = {
+export const EVALUATE_OPTIONS: Kinds<EvaluateMethodsOptions> = {
   dataset: needed(TEXT),
   data: needed(PATH),
   methods: needed(METHODS),

@@ -1,8 +1,16 @@
+import { checkArgument, checkOptions, whole } from '../arguments.js';
 import { throwIfAborted } from '../errors.js';
 import { paintSample } from './evaluate.js';
 import { heatPicture } from './heat.js';
 import { checkPair, type Picture, toBytes } from './picture.js';
-import { type EvaluateMethodsOptions, openSet, type Report, type SetReport } from './report.js';
+import {
+  EVALUATE_OPTIONS,
+  type EvaluateMethodsOptions,
+  openSet,
+  REPORT,
+  type Report,
+  type SetReport,
+} from './report.js';
 import { pngUri } from './write-image.js';
 
 /** A sample at which the first method is worst, with pictures of its worst instant. */
@@ -30,6 +38,9 @@ export async function worstSamples(
   options: EvaluateMethodsOptions,
   count: number,
 ): Promise<readonly (readonly WorstSample[])[]> {
+  checkArgument('report', report, REPORT);
+  checkOptions('worstSamples', options, EVALUATE_OPTIONS);
+  checkArgument('count', count, whole(0));
   const sets: WorstSample[][] = [];
   for (const set of report.sets) sets.push(await worstOf(set, options, count));
   return sets;

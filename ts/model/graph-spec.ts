@@ -29,28 +29,31 @@ export interface GraphSpec {
   readonly width: number;
   readonly height: number;
   /** k: a divisor of the model's factor, greater than 1. Default: the model's factor. */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** B. Default 1. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   /** Default fp32. */
-  readonly precision?: Precision;
+  readonly precision?: Precision | undefined;
   /** Default 3d, in int8 2d. A graph that someone exported keeps its own operators. */
-  readonly lowering?: Lowering;
+  readonly lowering?: Lowering | undefined;
   /** Default framed. */
-  readonly form?: GraphForm;
+  readonly form?: GraphForm | undefined;
   /**
    * How many channels of an activation ONNX Runtime has side by side where it convolves, of which its processor decides; the
    * winograd lowering then writes the graph in that order, for which nothing needs to be put into another. Default 1: in
    * ONNX's own order. A graph in blocks is for ONNX Runtime on such a processor alone.
    */
-  readonly block?: number;
+  readonly block?: number | undefined;
   /**
    * Whether the weights of wide winograd layers are inputs, which a session on ONNX Runtime's CPU provider makes for itself
    * and hands in with every run: a graph that holds them is four times as large, and ONNX Runtime holds it three times over
    * while it puts weights into the order of its own convolutions. Default false; goes with `block` alone.
    */
-  readonly fed?: boolean;
+  readonly fed?: boolean | undefined;
 }
+
+/** With all defaults filled in. */
+export type CompleteGraphSpec = { readonly [Name in keyof GraphSpec]-?: NonNullable<GraphSpec[Name]> };
 
 /** How the options of a graph are checked. */
 export const GRAPH_SPEC: Kinds<GraphSpec> = {
@@ -85,8 +88,7 @@ export interface FedKernel {
 export interface PlannedGraph {
   /** Converts the weights, without blocking the event loop, and gives the serialized ONNX ModelProto. */
   readonly encode: () => Promise<Uint8Array>;
-  /** With all defaults filled in. */
-  readonly spec: Required<GraphSpec>;
+  readonly spec: CompleteGraphSpec;
   /** Names of the frames' inputs, in order of time. */
   readonly inputs: readonly string[];
   /** Empty unless `spec.fed` is set. */

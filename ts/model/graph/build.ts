@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { FlavrError } from '../../errors.js';
 import { frameFormat } from '../../frame.js';
 import { type GraphModel, type Model, modelFactor, modelInputs, type WeightsModel } from '../config.js';
-import type { BuiltGraph, GraphEstimate, GraphSpec, PlannedGraph, Tap } from '../graph-spec.js';
+import type { BuiltGraph, CompleteGraphSpec, GraphEstimate, GraphSpec, PlannedGraph, Tap } from '../graph-spec.js';
 import { ElementType, type OnnxModel } from '../onnx/proto.js';
 import { decodeModel } from '../onnx/reader.js';
 import { encodeModel, encodeModelInSlices } from '../onnx/writer.js';
@@ -95,7 +95,7 @@ export function quantisedActivations(model: WeightsModel): ReadonlyMap<string, r
 
 function assemble(
   model: Model,
-  spec: Required<GraphSpec>,
+  spec: CompleteGraphSpec,
   taps: readonly Tap[] = [],
 ): Omit<PlannedGraph, 'encode'> & { graph: OnnxModel } {
   const { batch, height, width, form } = spec;
@@ -155,7 +155,7 @@ interface Body {
   readonly embedded?: readonly SizedValue[];
 }
 
-function fromWeights(b: GraphBuilder, model: WeightsModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
+function fromWeights(b: GraphBuilder, model: WeightsModel, spec: CompleteGraphSpec, frames: readonly Value[]): Body {
   const { config } = model;
   if (config.temporal !== 'none' && config.inputs % 4 !== 0) {
     throw new FlavrError(
@@ -175,7 +175,7 @@ function fromWeights(b: GraphBuilder, model: WeightsModel, spec: Required<GraphS
   return { unit, parameters: parameterCount(model), cost };
 }
 
-function fromGraph(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>, frames: readonly Value[]): Body {
+function fromGraph(b: GraphBuilder, model: GraphModel, spec: CompleteGraphSpec, frames: readonly Value[]): Body {
   const [height, width] = [paddedSize(spec.height), paddedSize(spec.width)];
   if (height !== model.height || width !== model.width) {
     throw new FlavrError(
@@ -203,7 +203,7 @@ function fromGraph(b: GraphBuilder, model: GraphModel, spec: Required<GraphSpec>
 }
 
 function lower(
-  { lowering, precision, factor, fed }: Required<GraphSpec>,
+  { lowering, precision, factor, fed }: CompleteGraphSpec,
   b: GraphBuilder,
   weights: Weights,
   window: readonly Value[],
@@ -243,7 +243,7 @@ function parameterCount({ tensors }: WeightsModel): number {
 }
 
 /** What a reader of the file may want to know; `flavr.form` and `flavr.stride` tell the ring form from the framed one. */
-function describe(model: Model, spec: Required<GraphSpec>, frameStride: number): Record<string, string> {
+function describe(model: Model, spec: CompleteGraphSpec, frameStride: number): Record<string, string> {
   const facts = {
     model: model.name,
     hash: model.hash,
@@ -269,7 +269,7 @@ export const takesBlocks = (
 ): boolean => model.kind === 'weights' && lowering === 'winograd' && precision === 'fp32' && batch === 1;
 
 /** Checks a spec against the model and fills in the defaults. */
-function completeSpec(model: Model, spec: GraphSpec): Required<GraphSpec> {
+function completeSpec(model: Model, spec: GraphSpec): CompleteGraphSpec {
   const { width, height } = frameFormat(spec);
   const full = {
     width,
