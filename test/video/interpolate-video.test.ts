@@ -268,4 +268,16 @@ test('an abort in the middle leaves nothing', async () => {
   assert.is(code, 'ABORTED');
 });
 
+test('every frame of a source that pauses has a place in AVI, at the rate between its pauses', async () => {
+  await makeVideo(at('pauses.mp4'), { frames: [0, 50, 100, 3000, 3050, 3100], timeBase: [1, 1000] });
+  const { framesOut, warnings } = await interpolateVideo(at('pauses.mp4'), at('pauses.avi'), { backend: 'cpu', k: 2 });
+  assert.is(framesOut, 11);
+  assert.not.match(warnings.join(' '), /left out/);
+  const { frames } = await read(at('pauses.avi'));
+  assert.equal(
+    times(frames).map((time) => Math.round(toNumber(time) * 1000)),
+    [0, 25, 50, 75, 100, 1550, 3000, 3025, 3050, 3075, 3100],
+  );
+});
+
 test.run();

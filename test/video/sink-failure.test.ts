@@ -161,16 +161,6 @@ test('refuses frames of another size, out of order, or with alpha that nobody an
     assert.equal(await readdir(folder), []);
   }));
 
-test('says of frames at uneven times that AVI needs a rate', () =>
-  withFolder(async (folder) => {
-    const path = join(folder, 'out.avi');
-    const sink = await openSink(path, sinkOptions());
-    const uneven = [0, 100, 110, 200].map((time) => rational(time, 1000));
-    const writing = writeFrames(sink, videoInfo(), uneven, rational(1, 25));
-    await rejects(writing, 'VIDEO_UNSUPPORTED', /one rate, here 25 per second.*fps/);
-    assert.equal(await readdir(folder), []);
-  }));
-
 test('takes nothing more once it is finished', () =>
   withFolder(async (folder) => {
     const sink = await openSink(join(folder, 'out.mp4'), sinkOptions());

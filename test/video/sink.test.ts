@@ -344,6 +344,31 @@ for (const [codec, extension] of [
     }));
 }
 
+for (const [name, codec, most] of [
+  ['out.avi', undefined, 25],
+  ['out.mkv', 'mpeg2video', 25],
+  ['out.mkv', 'libtheora', 25],
+  ['out.gif', undefined, 50],
+] as const) {
+  test(`leaves out frames for which ${name} (${codec ?? 'default encoder'}) has no place, and says so`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, name);
+      const info = videoInfo();
+      const sink = await openSink(path, sinkOptions({ info, codec }));
+      const times = [0, 200, 210, 400, 600].map((time) => rational(time, 1000));
+      const written: boolean[] = [];
+      for (const [index, time] of times.entries()) {
+        const frame = { data: picture(info, index), alpha: undefined, time, duration: rational(1, 5) };
+        written.push(await sink.write(frame));
+      }
+      await sink.finish();
+      assert.equal(written, [true, true, false, true, true]);
+      assert.match(sink.warnings.join(' '), new RegExp(`can hold at most ${most} frames per second; where more come`));
+      const shown = (await decodeVideo(path)).map(({ pts }) => toMilliseconds(pts));
+      assert.equal(shown, [0, 200, 400, 600]);
+    }));
+}
+
 test('an encoder that refuses the rate is named with it', () =>
   withFolder(async (folder) => {
     const options = sinkOptions({ codec: 'mpeg2video', frameRate: rational(47) });

@@ -54,6 +54,7 @@ export function describeVideo(
     options.warn(`${path} does not state its colour matrix; ${MATRIX_NAMES[matrix]} is assumed, as players do.`);
   }
   const interlaced = frame.hasFlags(av.AV_FRAME_FLAG_INTERLACED);
+  const [average, grid] = [stream.avgFrameRate, stream.rFrameRate].map(plausibleRate);
   const videos = format.streams.filter(
     (other) =>
       other.codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && !other.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC),
@@ -64,7 +65,9 @@ export function describeVideo(
     kind: format.iformat?.name === 'gif' ? 'gif' : 'video',
     width: frame.width,
     height: frame.height,
-    frameRate: [stream.avgFrameRate, stream.rFrameRate].map(fromAvRational).find(isPlausibleRate),
+    frameRate: average ?? grid,
+    // Of interlaced video, the grid may be that of fields.
+    densestRate: average && grid && !interlaced && isDenser(grid, average) ? grid : undefined,
     timeBase: fromAvRational(stream.timeBase),
     duration:
       statedDuration(av, stream, begins) ??
@@ -82,8 +85,14 @@ export function describeVideo(
   };
 }
 
-// Some containers state their clock where their frame rate belongs.
-const isPlausibleRate = (rate: Rational | undefined) => rate !== undefined && toNumber(rate) <= 1000;
+// Beyond that, the grid is a clock's.
+const isDenser = (grid: Rational, average: Rational) => compare(grid, average) > 0 && toNumber(grid) <= 240;
+
+/** Some containers state their clock where their frame rate belongs. */
+function plausibleRate(rate: { num: number; den: number }): Rational | undefined {
+  const exact = fromAvRational(rate);
+  return exact && toNumber(exact) <= 1000 ? exact : undefined;
+}
 
 /**
  * How long the container says that this very stream is; FFmpeg fills the whole file's length in where it does not.

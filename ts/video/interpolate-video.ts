@@ -157,10 +157,10 @@ class Job {
       signal,
     })) {
       const { data, time, duration, position } = frame;
-      await sink.write({ data, alpha: alpha?.at(position), time, duration });
+      const written = await sink.write({ data, alpha: alpha?.at(position), time, duration });
       flavr.release(data);
       length = add(length, duration);
-      this.#framesOut += 1;
+      if (written) this.#framesOut += 1;
       meter.update(this.#framesIn, this.#framesOut);
       this.#collectWarnings();
     }

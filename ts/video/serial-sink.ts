@@ -25,15 +25,16 @@ export abstract class SerialSink implements VideoSink {
     this.signal = stop.signal;
   }
 
-  protected abstract take(frame: WrittenFrame): Promise<void>;
+  /** Whether the frame is written, not left out. */
+  protected abstract take(frame: WrittenFrame): Promise<boolean>;
   protected abstract complete(): Promise<void>;
   /** Releases everything and removes what was written. Called once, after a failure or an abort. */
   protected abstract discard(): Promise<void>;
 
-  write(frame: WrittenFrame): Promise<void> {
-    return this.#enqueue(async () => {
+  write(frame: WrittenFrame): Promise<boolean> {
+    return this.#enqueue(() => {
       this.#check(frame);
-      await this.take(frame);
+      return this.take(frame);
     });
   }
 
@@ -53,7 +54,7 @@ export abstract class SerialSink implements VideoSink {
     return aborted;
   }
 
-  #enqueue(work: () => Promise<void>): Promise<void> {
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(async () => {
       if (this.#state === 'failed') throw this.#failure;
       if (this.#state === 'finished') {
@@ -61,13 +62,16 @@ export abstract class SerialSink implements VideoSink {
       }
       try {
         throwIfAborted(this.signal);
-        await work();
+        return await work();
       } catch (error) {
         await this.#fail(error);
         throw error;
       }
     });
-    this.#last = result.catch(() => {});
+    this.#last = result.then(
+      () => {},
+      () => {},
+    );
     return result;
   }
 

@@ -84,7 +84,7 @@ class ImagesSink extends SerialSink {
     this.#clock = options.clock ?? new StageClock();
   }
 
-  protected async take({ data, alpha }: WrittenFrame): Promise<void> {
+  protected async take({ data, alpha }: WrittenFrame): Promise<boolean> {
     const { width, height } = this.info;
     let image = this.#sharp(data, { raw: { width, height, channels: 3 } });
     if (alpha) image = image.joinChannel(Buffer.from(alpha), { raw: { width, height, channels: 1 } });
@@ -93,6 +93,7 @@ class ImagesSink extends SerialSink {
     const encoded = await this.#clock.time('encode', () => this.#format.encode(image, this.#quality).toBuffer());
     try {
       await this.#clock.time('write', () => writeFile(join(this.#folder.temporary, name), encoded));
+      return true;
     } catch (error) {
       throw unwritable(this.path, error);
     }

@@ -41,15 +41,10 @@ export async function openVideoSink(path: string, container: Container, options:
     const muxer = opened(new Muxer(av, container.muxer, file, stop.signal));
     const steady = container.clock === 'rate' || encoderProfile(codec).countsFrames === true;
     const timeBase = chooseTimeBase(container, steady, options, slow, source?.stream);
-    const { info, frameRate, crf, encoderOptions, threads, clock = new StageClock() } = options;
+    const { info, crf, encoderOptions, threads, clock = new StageClock() } = options;
+    const frameRate = steady && options.frameRate ? divide(ONE, timeBase) : options.frameRate;
     if (frameRate && compare(frameRate, highestRate(container, timeBase)) > 0) {
-      throw tooFast(
-        path,
-        container,
-        timeBase,
-        `${toNumber(frameRate)} are asked for`,
-        info.frameRate && divide(info.frameRate, slow),
-      );
+      throw tooFast(path, container, timeBase, frameRate, info.frameRate && divide(info.frameRate, slow));
     }
     const globalHeader = muxer.wantsGlobalHeader;
     const encoding = { info, codec, crf, options: encoderOptions, threads, frameRate, timeBase, globalHeader, clock };
@@ -57,7 +52,7 @@ export async function openVideoSink(path: string, container: Container, options:
     checkMuxerOptions(muxer, codec, container, encoder.otherOptions);
     const stream = muxer.addStream(encoder.context, timeBase);
     const metadata = source && sourceMetadata(source, options);
-    tagVideo(av, stream, container, options, source?.stream, metadata?.video);
+    tagVideo(av, stream, container, { ...options, frameRate }, source?.stream, metadata?.video);
     const timeline = new Timeline({
       origin: options.range?.start ?? (source && clockStart(av, source)) ?? ZERO,
       start: options.range?.start,
@@ -78,7 +73,6 @@ export async function openVideoSink(path: string, container: Container, options:
       {
         file,
         muxer,
-        codec,
         encoder,
         copier,
         chapters,
@@ -86,7 +80,6 @@ export async function openVideoSink(path: string, container: Container, options:
         timeline,
         container,
         timeBase,
-        steady,
         warnings,
         clock,
         release,
@@ -104,8 +97,6 @@ export async function openVideoSink(path: string, container: Container, options:
 interface Parts {
   readonly file: OutputFile;
   readonly muxer: Muxer;
-  /** FFmpeg's name of the encoder. */
-  readonly codec: string;
   readonly encoder: VideoEncoder;
   readonly copier: StreamCopier | undefined;
   readonly chapters: readonly Chapter[];
@@ -114,8 +105,6 @@ interface Parts {
   readonly container: Container;
   /** One tick of the encoder's clock, in seconds. */
   readonly timeBase: Rational;
-  /** Whether that clock has one tick for each frame and no other. */
-  readonly steady: boolean;
   /** Of what of the source's description is left out. */
   readonly warnings: readonly string[];
   readonly clock: WriteClock;
@@ -130,6 +119,7 @@ class EncodedSink extends SerialSink {
   #lastTime: Rational | undefined;
   #lastPts: bigint | undefined;
   #end = 0n;
+  #leavesOut = false;
   // The encoder's latest packet, which is written when it is known whether another follows.
   #held: Packet | undefined;
 
@@ -143,8 +133,8 @@ class EncodedSink extends SerialSink {
     return [...encoder.warnings, ...warnings, ...(copier?.warnings ?? []), ...muxer.warnings, ...this.#warnings];
   }
 
-  protected async take(frame: WrittenFrame): Promise<void> {
-    const { codec, encoder, timeline, container, timeBase, steady } = this.#parts;
+  protected async take(frame: WrittenFrame): Promise<boolean> {
+    const { encoder, timeline, container, timeBase } = this.#parts;
     const time = timeline.toOutput(frame.time);
     const pts = toTicks(time, timeBase);
     if (this.#lastTime && compare(time, this.#lastTime) <= 0) {
@@ -154,13 +144,15 @@ class EncodedSink extends SerialSink {
       );
     }
     this.#lastTime = time;
+    this.#end = toTicks(add(time, timeline.scale(frame.duration)), timeBase);
     if (this.#lastPts !== undefined && pts - this.#lastPts < container.shortestFrame) {
-      if (steady) throw uneven(this.path, codec, timeBase);
-      throw tooFast(this.path, container, timeBase, `a frame came ${Number(pts - this.#lastPts)} ticks after another`);
+      if (!this.#leavesOut) this.#warnings.push(crowded(this.path, container, timeBase));
+      this.#leavesOut = true;
+      return false;
     }
     this.#lastPts = pts;
-    this.#end = toTicks(add(time, timeline.scale(frame.duration)), timeBase);
     await encoder.encode(frame.data, frame.alpha, pts, this.#end - pts, (packet) => this.#emit(packet));
+    return true;
   }
 
   protected async complete(): Promise<void> {
@@ -249,19 +241,15 @@ function slowFactor({ slow, audio }: SinkOptions): Rational {
 const highestRate = ({ shortestFrame }: Container, timeBase: Rational): Rational =>
   divide(ONE, multiply(timeBase, rational(shortestFrame)));
 
-function uneven(path: string, codec: string, timeBase: Rational): FlavrError {
-  const rate = toNumber(divide(ONE, timeBase));
-  return new FlavrError(
-    'VIDEO_UNSUPPORTED',
-    `${path} (${codec}) can only hold frames that come at one rate, here ${rate} per second; these do not, and two of them fall together. Ask for a rate (fps), or write to another format.`,
-  );
-}
+/** What only comes to light frame by frame must not end a run of hours. */
+const crowded = (path: string, container: Container, timeBase: Rational): string =>
+  `${path} can hold at most ${toNumber(highestRate(container, timeBase))} frames per second; where more come, some are left out. Ask for a rate (fps), or write to another format.`;
 
 function tooFast(
   path: string,
   container: Container,
   timeBase: Rational,
-  what: string,
+  asked: Rational,
   /** The source's rate, as it is written. */
   rate?: Rational,
 ): FlavrError {
@@ -270,7 +258,7 @@ function tooFast(
   const most = k ? ` (of this source, k can be at most ${k})` : '';
   return new FlavrError(
     'VIDEO_UNSUPPORTED',
-    `${path} can hold at most ${toNumber(highest)} frames per second; ${what}. Ask for a lower rate${most}, or write to another format.`,
+    `${path} can hold at most ${toNumber(highest)} frames per second; ${toNumber(asked)} are asked for. Ask for a lower rate${most}, or write to another format.`,
   );
 }
 
@@ -294,7 +282,11 @@ function chooseTimeBase(
   const { frameRate, info } = options;
   const frame = frameRate && divide(ONE, frameRate);
   if (container.clock === 'centiseconds') return CENTISECOND;
-  if (steady && frame) return frame;
+  // A source that pauses has a low rate on average, at which most of its frames would have no place.
+  if (steady && frame) {
+    const { frameRate: average, densestRate: densest } = info;
+    return densest && average && options.timeBase ? multiply(frame, divide(average, densest)) : frame;
+  }
   const source = info.timeBase ?? (video && fromAvRational(video.timeBase));
   const start = options.range?.start;
   const steps = [options.timeBase, frame, source && multiply(source, slow), start && multiply(start, slow)];

@@ -80,7 +80,7 @@ function noFrames(path: string, info: VideoInfo, { start = ZERO, duration }: Sou
 function countedInfo(info: VideoInfo, rate: Rational): VideoInfo {
   const timeBase = divide(rational(1), rate);
   const duration = info.frameCount === undefined ? undefined : multiply(rational(info.frameCount), timeBase);
-  return { ...info, frameRate: rate, timeBase, duration };
+  return { ...info, frameRate: rate, densestRate: undefined, timeBase, duration };
 }
 
 function checkOptions({ start, duration, inputFps }: SourceOptions): void {

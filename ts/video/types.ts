@@ -19,6 +19,8 @@ export interface VideoInfo {
   readonly height: number;
   /** Nominal rate as the container states it; frames carry their own times, so it is only a hint. */
   readonly frameRate: Rational | undefined;
+  /** Where frames come closer together in places than that: the rate at which each has a place of its own, as far as is known. */
+  readonly densestRate?: Rational | undefined;
   /** The step of the source's clock: every frame's time and duration is a whole multiple of it, where the source has one. */
   readonly timeBase?: Rational | undefined;
   readonly duration: Rational | undefined;
@@ -127,8 +129,16 @@ export interface VideoSink {
   /** What is written; of the source's, size and rotation may differ. */
   readonly info: VideoInfo;
   readonly warnings: readonly string[];
-  /** Takes frames in order of time; resolves when the next may come (back-pressure). The data may be reused after that. */
-  write(frame: { data: Uint8Array; alpha: Uint8Array | undefined; time: Rational; duration: Rational }): Promise<void>;
+  /**
+   * Takes frames in order of time; resolves when the next may come (back-pressure), to whether this one was written: where
+   * more come than the output can hold, some are left out, with a warning. The data may be reused after that.
+   */
+  write(frame: {
+    data: Uint8Array;
+    alpha: Uint8Array | undefined;
+    time: Rational;
+    duration: Rational;
+  }): Promise<boolean>;
   /** Flushes, copies what remains of the other streams, and gives the file its final name. */
   finish(): Promise<void>;
   /** Removes everything that was written. Idempotent; after `finish` without effect. */

@@ -75,11 +75,11 @@ export class UprightSink implements VideoSink {
     return this.#sink.warnings;
   }
 
-  async write(frame: Parameters<VideoSink['write']>[0]): Promise<void> {
+  async write(frame: Parameters<VideoSink['write']>[0]): Promise<boolean> {
     const { width, height } = this.#stored;
     const turn = (pixels: Uint8Array, channels: number) =>
       turnPixels(pixels, width, height, channels, this.#orientation);
-    await this.#sink.write({ ...frame, data: turn(frame.data, 3), alpha: frame.alpha && turn(frame.alpha, 1) });
+    return this.#sink.write({ ...frame, data: turn(frame.data, 3), alpha: frame.alpha && turn(frame.alpha, 1) });
   }
 
   finish(): Promise<void> {
