@@ -7,7 +7,7 @@ import type { InterpolateVideoOptions, VideoProgress } from '../../ts/video/inde
 import { FlavrError, interpolateVideo, rational, toNumber } from '../../ts/video/index.js';
 import { makeVideo, temporaryFolder } from './make-video.js';
 import { greyOf, read, times } from './read-video.js';
-import { decodeVideo, demux } from './sink-helper.js';
+import { av, decodeVideo, demux } from './sink-helper.js';
 
 const CLIP = 'test/fixtures/video/bunny-cut.mp4';
 const folder = temporaryFolder();
@@ -278,6 +278,43 @@ test('every frame of a source that pauses has a place in AVI, at the rate betwee
     times(frames).map((time) => Math.round(toNumber(time) * 1000)),
     [0, 25, 50, 75, 100, 1550, 3000, 3025, 3050, 3075, 3100],
   );
+});
+
+test('cuts are told in seconds from the first frame, as start counts', async () => {
+  const dark = (planes: Buffer[], index: number) =>
+    planes.forEach((plane, p) => void plane.fill(p ? 128 : index < 3 ? 30 : 200));
+  await makeVideo(at('late.ts'), { frames: [50, 51, 52, 53, 54], paint: dark });
+  const whole = await interpolateVideo(at('late.ts'), at('late.mkv'), { backend: 'cpu' });
+  assert.equal(whole.cuts, [rational(3, 25)]);
+  const { framesIn, cuts } = await interpolateVideo(at('late.ts'), at('shot.mkv'), {
+    backend: 'cpu',
+    start: whole.cuts[0],
+  });
+  assert.equal([framesIn, cuts], [2, []]);
+});
+
+test('HDR keeps what it says of its mastering display and brightness, or a warning says that it is lost', async () => {
+  const display = 'G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)';
+  await makeVideo(at('hdr.mkv'), {
+    frames: 2,
+    codec: 'libx265',
+    pixelFormat: 'yuv420p10le',
+    color: { primaries: 9, transfer: 16, matrix: 9, range: 1 },
+    encoderOptions: { 'x265-params': `log-level=none:master-display=${display}:max-cll=1000,400` },
+  });
+  for (const name of ['hdr-out.mp4', 'hdr-out.mkv', 'hdr-out.avi']) {
+    const { warnings } = await interpolateVideo(at('hdr.mkv'), at(name), { backend: 'cpu', k: 1, force8bit: true });
+    const { video, close } = await demux(at(name));
+    const light = video.stream.codecpar.getCodedSideData(av.AV_PKT_DATA_CONTENT_LIGHT_LEVEL);
+    const mastering = video.stream.codecpar.getCodedSideData(av.AV_PKT_DATA_MASTERING_DISPLAY_METADATA);
+    const isLost = /HDR metadata .* is left out: avi cannot hold it/.test(warnings.join(' '));
+    assert.equal(
+      [light !== null, mastering !== null, isLost],
+      name.endsWith('.avi') ? [false, false, true] : [true, true, false],
+    );
+    if (light) assert.equal([light.readUInt32LE(0), light.readUInt32LE(4)], [1000, 400]);
+    await close();
+  }
 });
 
 test.run();

@@ -1,4 +1,4 @@
-import { toNumber } from '../rational.js';
+import { type Rational, toNumber } from '../rational.js';
 import { DEFAULT_SCENE_THRESHOLD } from '../video/cuts.js';
 import { interpolateVideo } from '../video/index.js';
 import type { VideoSummary } from '../video/options.js';
@@ -121,11 +121,12 @@ export function summaryLines(summary: VideoSummary): string[] {
     `${summary.output}: ${count(framesOut, 'frame')} from ${framesIn}, ${summary.width}x${summary.height}, ${duration} s`,
     `${count(windows, 'window')} of ${summary.model} on ${summary.backend} in ${seconds.toFixed(1)} s (${(framesOut / seconds).toFixed(1)} frames/s)`,
     timingsLine(summary.timings),
-    cuts.length === 0
-      ? 'no cuts'
-      : `${count(cuts.length, 'cut')} at ${cuts.map((time) => toNumber(time).toFixed(2)).join(', ')} s`,
+    cuts.length === 0 ? 'no cuts' : `${count(cuts.length, 'cut')} at ${cuts.map(startingTime).join(', ')} s`,
   ];
 }
+
+/** Rounded down, so that a video that is taken from there (--start) begins with that very frame. */
+const startingTime = ({ num, den }: Rational): string => (Number((num * 1000n) / den) / 1000).toFixed(3);
 
 function timingsLine({ model, ...timings }: VideoTimings): string {
   const stages: [string, StageTiming][] = [

@@ -29,6 +29,8 @@ export interface Container {
   readonly shortestFrame: bigint;
   /** Whether it can say how its pictures are to be turned. Where it cannot, they are turned before they are encoded. */
   readonly rotation: boolean;
+  /** Whether it has a place for the mastering display and content light level of HDR video. */
+  readonly hdrMetadata: boolean;
   /** Durations are stored as distances between decode times, so that the last packet in decode order ends the video. */
   readonly decodeDurations: boolean;
   /** Apple's players take HEVC under this tag only; FFmpeg's default is the other one that the standard allows. */
@@ -50,6 +52,7 @@ const MP4: Container = {
   clock: 'free',
   shortestFrame: 1n,
   rotation: true,
+  hdrMetadata: true,
   decodeDurations: true,
   hevcTag: 'hvc1',
 };
@@ -98,6 +101,7 @@ const MATROSKA: Container = {
   clock: 'free',
   shortestFrame: 1n,
   rotation: true,
+  hdrMetadata: true,
   decodeDurations: false,
 };
 const MPEGTS: Container = {
@@ -113,6 +117,7 @@ const MPEGTS: Container = {
   clock: 'free',
   shortestFrame: 1n,
   rotation: false,
+  hdrMetadata: false,
   decodeDurations: false,
 };
 /** Of Blu-ray and of AVCHD cameras: each packet is preceded by its time. FFmpeg goes by the name, which is not final while it writes. */
@@ -152,6 +157,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     clock: 'rate',
     shortestFrame: 1n,
     rotation: false,
+    hdrMetadata: false,
     decodeDurations: false,
   },
   gif: {
@@ -168,6 +174,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
     // A delay of less than two hundredths is taken for a slow default.
     shortestFrame: 2n,
     rotation: false,
+    hdrMetadata: false,
     decodeDurations: false,
   },
 };

@@ -81,9 +81,20 @@ export function describeVideo(
     ...displayTurn(av, stream, frame),
     sampleAspect: fromAvRational(stream.sampleAspectRatio) ?? fromAvRational(frame.sampleAspectRatio) ?? rational(1),
     color,
+    masteringDisplay: copied(
+      stream.codecpar.getCodedSideData(av.AV_PKT_DATA_MASTERING_DISPLAY_METADATA) ??
+        frame.getSideData(av.AV_FRAME_DATA_MASTERING_DISPLAY_METADATA),
+    ),
+    contentLight: copied(
+      stream.codecpar.getCodedSideData(av.AV_PKT_DATA_CONTENT_LIGHT_LEVEL) ??
+        frame.getSideData(av.AV_FRAME_DATA_CONTENT_LIGHT_LEVEL),
+    ),
     codec: av.avGetCodecName(stream.codecpar.codecId) ?? decoder.name ?? 'unknown',
   };
 }
+
+// FFmpeg's memory is its own.
+const copied = (data: Buffer | null) => (data ? Buffer.from(data) : undefined);
 
 // Beyond that, the grid is a clock's.
 const isDenser = (grid: Rational, average: Rational) => compare(grid, average) > 0 && toNumber(grid) <= 240;

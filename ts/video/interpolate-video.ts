@@ -5,7 +5,7 @@ import { Interpolator } from '../interpolator.js';
 import { requestedModel } from '../model/calibration.js';
 import { modelFactor } from '../model/config.js';
 import type { OpenOptions, TimedFrame } from '../options.js';
-import { add, multiply, type Rational, rational, ZERO } from '../rational.js';
+import { add, multiply, type Rational, rational, subtract, ZERO } from '../rational.js';
 import { AlphaTrack } from './alpha.js';
 import { CutDetector, DEFAULT_SCENE_THRESHOLD } from './cuts.js';
 import { type InterpolateVideoOptions, VIDEO_OPTIONS, type VideoSummary } from './options.js';
@@ -216,7 +216,7 @@ class Job {
     // Memory of the session's is read by the device in place, and serves again once its frame is written.
     for await (const frame of source.frames(() => flavr.allocFrame())) {
       const cut = detector ? this.#clocks.cuts.timeSync('detectCuts', () => detector.next(frame.data).cut) : false;
-      if (cut) this.#cuts.push(frame.time);
+      if (cut) this.#cuts.push(subtract(frame.time, source.origin));
       if (alpha) alpha.push(frame.alpha!);
       this.#framesIn += 1;
       yield { data: frame.data, time: frame.time, duration: frame.duration, cut };

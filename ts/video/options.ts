@@ -145,7 +145,7 @@ export interface VideoSummary {
   readonly framesOut: number;
   /** Length of the output, exact. */
   readonly duration: Rational;
-  /** Time on the source's clock of the first frame of each new shot. */
+  /** When each new shot begins in the source, in seconds from the start of the video, as `start` counts. */
   readonly cuts: readonly Rational[];
   /** Sentences for people: what was assumed, reduced or left out. */
   readonly warnings: readonly string[];

@@ -68,7 +68,12 @@ export async function openVideoSink(path: string, container: Container, options:
     }
     if (metadata) muxer.metadata = metadata.file;
     await muxer.writeHeader({ ...container.muxerOptions, ...encoder.otherOptions });
-    const warnings = metadata?.warnings ?? [];
+    const warnings = [...(metadata?.warnings ?? [])];
+    if (!container.hdrMetadata && (info.masteringDisplay || info.contentLight)) {
+      warnings.push(
+        `The source's HDR metadata (mastering display, content light level) is left out: ${container.muxer} cannot hold it.`,
+      );
+    }
     return new EncodedSink(
       {
         file,
@@ -327,6 +332,11 @@ function tagVideo(
   if (container.rotation && (matrix || info.mirrored || info.rotation % 360 !== 0)) {
     const turned = matrix ?? displayMatrix(info.rotation, info.mirrored);
     stream.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, turned);
+  }
+  if (container.hdrMetadata) {
+    const { masteringDisplay, contentLight } = info;
+    if (masteringDisplay) stream.codecpar.addCodedSideData(av.AV_PKT_DATA_MASTERING_DISPLAY_METADATA, masteringDisplay);
+    if (contentLight) stream.codecpar.addCodedSideData(av.AV_PKT_DATA_CONTENT_LIGHT_LEVEL, contentLight);
   }
   if (source) stream.disposition = source.disposition;
   // Without this entry, players do not look for the alpha that lies beside VP9.

@@ -54,7 +54,9 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
       throw new FlavrError('BAD_ARGUMENT', noFrames(path, info, options));
     }
     const range = options.start || options.duration ? { start: first.value.time, end } : undefined;
-    return new Source({ path, info, warnings, range, length: lengthOf(info, options) }, raw, first.value, frames);
+    const origin = (rate ? undefined : raw.origin) ?? ZERO;
+    const facts = { path, info, warnings, origin, range, length: lengthOf(info, options) };
+    return new Source(facts, raw, first.value, frames);
   } catch (error) {
     await raw.close();
     throw error;
@@ -96,6 +98,7 @@ class Source implements VideoSource {
   readonly path: string;
   readonly info: VideoInfo;
   readonly warnings: readonly string[];
+  readonly origin: Rational;
   readonly range: VideoSource['range'];
   readonly length: Rational | undefined;
   readonly #raw: RawVideo;
@@ -103,7 +106,7 @@ class Source implements VideoSource {
   #rest: AsyncGenerator<SourceFrame, void, undefined> | undefined;
 
   constructor(
-    facts: Pick<VideoSource, 'path' | 'info' | 'warnings' | 'range' | 'length'>,
+    facts: Pick<VideoSource, 'path' | 'info' | 'warnings' | 'origin' | 'range' | 'length'>,
     raw: RawVideo,
     first: SourceFrame,
     rest: AsyncGenerator<SourceFrame, void, undefined>,
@@ -111,6 +114,7 @@ class Source implements VideoSource {
     this.path = facts.path;
     this.info = facts.info;
     this.warnings = facts.warnings;
+    this.origin = facts.origin;
     this.range = facts.range;
     this.length = facts.length;
     this.#raw = raw;

@@ -37,6 +37,9 @@ export interface VideoInfo {
   readonly mirrored?: boolean | undefined;
   readonly sampleAspect: Rational;
   readonly color: ColorInfo;
+  /** Of HDR video, as FFmpeg lays them out in memory: the display it was made on, and how bright it becomes. */
+  readonly masteringDisplay?: Buffer | undefined;
+  readonly contentLight?: Buffer | undefined;
   readonly codec: string;
 }
 
@@ -74,6 +77,8 @@ export interface VideoSource {
   readonly info: VideoInfo;
   /** Sentences for people: reduced bit depth, interlaced content, guessed values. May grow while reading. */
   readonly warnings: readonly string[];
+  /** Time of the video's first frame on its own clock, from which `start` counts. */
+  readonly origin: Rational;
   /**
    * The part that is read, on the source's own clock: from the first frame that comes to where the range was said to end
    * (exclusive). Undefined if neither `start` nor `duration` was given.
