@@ -74,6 +74,14 @@ test('over the limit the engines used least recently go, with their kernels, but
   assert.equal(readdirSync(cache.folder).sort(), ['a.engine', 'a.kernels', 'new.engine']);
 });
 
+test('an engine that cannot be removed is named', async () => {
+  const cache = new EngineCache(temporaryFolder());
+  mkdirSync(join(cache.folder, 'key.engine'));
+  const error: FlavrError = await cache.discard('key').catch((e) => e);
+  assert.is(error.code, 'VIDEO_UNWRITABLE');
+  assert.match(error.message, /key\.engine cannot be written/);
+});
+
 test('usage counts engines and their kernels', async () => {
   const cache = new EngineCache(temporaryFolder(), 12345);
   const { path, kernelCache } = await cache.take('key', async () => engineOf(1000));

@@ -6,6 +6,7 @@ import { FlavrError } from '../errors.js';
 import type { Model } from '../model/config.js';
 import { graphDigest } from '../model/graph/build.js';
 import { packageVersion } from '../package.js';
+import { unwritable } from '../video/output-file.js';
 import { type BuildEngineOptions, type BuildPlan, engineGraphSpec, executeBuild, prepareBuild } from './build.js';
 import { type Engine, readEngine, writeAtomically, writeEngine } from './file.js';
 import { withLock } from './lock.js';
@@ -90,10 +91,16 @@ export class EngineCache {
     return result;
   }
 
-  /** Removes an engine that turned out not to load, so that the next `take` builds it. */
+  /**
+   * Removes an engine that turned out not to load, so that the next `take` builds it.
+   * @throws FlavrError `VIDEO_UNWRITABLE` where it cannot be removed.
+   */
   async discard(key: string): Promise<void> {
-    await rm(this.#path(key), { force: true });
-    await rm(this.#kernels(key), { force: true });
+    for (const path of [this.#path(key), this.#kernels(key)]) {
+      await rm(path, { force: true }).catch((error) => {
+        throw unwritable(path, error);
+      });
+    }
   }
 
   /** Removes the engines used least recently until the rest is within the limit; never that of `keep`. */
