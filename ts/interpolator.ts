@@ -111,8 +111,7 @@ export class Interpolator {
     if (passedOver !== undefined) {
       const where = backend.name === 'cpu' ? 'the CPU: no GPU backend' : `${backend.name}: no backend before it`;
       const sentence = `The model runs on ${where} can be used here ("flavr doctor" says why).`;
-      if (options.onNotice) options.onNotice(sentence);
-      else warnOnce(sentence);
+      (options.onNotice ?? warnOnce)(sentence);
     }
     const interpolator = await Interpolator.openOn(backend, model, options);
     interpolator.#passedOver = passedOver;
@@ -151,6 +150,7 @@ export class Interpolator {
       cacheDir: options.cacheDir,
       graphs: options.graphs,
       onProgress: options.onProgress,
+      onNotice: options.onNotice ?? warnOnce,
       signal: options.signal,
     });
     return new Interpolator(session, model, format, limits, options);

@@ -11,7 +11,8 @@ import { withLock } from '../../ts/engine/lock.js';
 import type { FlavrError } from '../../ts/errors.js';
 import type { Model } from '../../ts/model/config.js';
 import { goldenModel } from '../graph/support.js';
-import { engineOf, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
+import { GOLDENS } from '../support/goldens.js';
+import { compileDriver, engineOf, inChild, RTX_FOLDER, temporaryFolder, testWith } from './support.js';
 
 const never = async (): Promise<Engine> => {
   throw new Error('should not be built');
@@ -42,7 +43,7 @@ test('a damaged file is built again, with a notice', async () => {
   const again = await cache.take('key', async () => engineOf(50), { onNotice: (notice) => notices.push(notice) });
   assert.is(again.built, true);
   assert.is((await cache.take('key', never)).engine.plan.length, 50);
-  assert.match(notices[0]!, /checksum.*built again/);
+  assert.equal(notices, [`${path} is damaged; it is built again.`]);
 });
 
 test('another key’s engine under this name is built again', async () => {
@@ -280,6 +281,36 @@ testWith(
   const second = await cachedEngine(model, options, folder);
   assert.equal([first.built, second.built], [true, false]);
   assert.ok(Buffer.from(second.engine.plan).equals(first.engine.plan));
+});
+
+testWith(
+  test,
+  'addon',
+  'rtx',
+)('what the cache has to say reaches the one who opens a session', async () => {
+  const [driver, folder] = [temporaryFolder(), temporaryFolder()];
+  compileDriver(driver, {
+    cuDriverGetVersion: 'int cuDriverGetVersion(int* v) { *v = 13010; return 0; }',
+    cuDeviceGetCount: 'int cuDeviceGetCount(int* n) { *n = 1; return 0; }',
+    cuDeviceGetName: 'int cuDeviceGetName(char* s, int n, int d) { strncpy(s, "Stub", n); return 0; }',
+    cuDeviceGetAttribute: 'int cuDeviceGetAttribute(int* v, int a, int d) { *v = a == 75 ? 8 : 9; return 0; }',
+  });
+  // The stand-in runs no engine: each opening fails after the cache has done its work.
+  const source = `
+    import { readdirSync, truncateSync } from 'node:fs';
+    import { Interpolator } from ${JSON.stringify(resolve('.test-build/ts/index.js'))};
+    const [model, folder] = ${JSON.stringify([resolve(GOLDENS, 'tiny8-k2.weights.safetensors'), folder])};
+    const notices = [];
+    const onNotice = (sentence) => notices.push(sentence);
+    const open = () => Interpolator.open({ model, backend: 'tensorrt-rtx', width: 64, height: 48, cacheDir: folder, onNotice });
+    await open().catch(() => {});
+    for (const name of readdirSync(folder)) truncateSync(folder + '/' + name, 1000);
+    await open().catch(() => {});
+    console.log(JSON.stringify(notices));
+    process.exit();`;
+  const notices = inChild(source, { LD_LIBRARY_PATH: driver, FLAVR_TENSORRT_PATH: RTX_FOLDER }) as string[];
+  assert.is(notices.length, 1);
+  assert.match(notices[0]!, /\.engine is damaged; it is built again\.$/);
 });
 
 test.run();

@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly cacheDir?: string | undefined;
   readonly graphs?: 'auto' | 'off' | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told what the caller should know but did not ask, such as that another process is waited for. One sentence each. */
+  readonly onNotice?: ((sentence: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -109,7 +109,10 @@ function tensorRtParts(name: GpuBackendName): TensorRtParts {
   return {
     addon: loadNative,
     unavailable: () => probeBackend(name),
-    async engine({ model, format, batch, precision, lowering, device, cacheDir, onProgress, signal }, factor) {
+    async engine(
+      { model, format, batch, precision, lowering, device, cacheDir, onProgress, onNotice, signal },
+      factor,
+    ) {
       const { driver, libraries: all } = await probe();
       const libraries = all.filter(({ family }) => isOf(name, family));
       if (model.kind === 'engine') return builtEngine(model, factor, libraries);
@@ -118,7 +121,7 @@ function tensorRtParts(name: GpuBackendName): TensorRtParts {
       const computeCapabilities = name === 'tensorrt-rtx' ? rtxTargets(gpu) : [];
       const options = {
         ...{ backend: name, width, height, factor, batch, precision, lowering, device, computeCapabilities },
-        ...{ onProgress, signal },
+        ...{ onProgress, onNotice, signal },
       };
       const { engine, kernelCache, built } = await cachedEngine(model, options, cacheDir);
       const { cacheKey } = engine.header;

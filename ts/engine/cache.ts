@@ -77,7 +77,8 @@ export class EngineCache {
     const result = await withLock(
       `${this.#path(key)}.lock`,
       async () => {
-        const meanwhile = await this.#load(key, onNotice);
+        // What is wrong with a file that was there before has been told.
+        const meanwhile = await this.#load(key);
         if (meanwhile !== undefined) return this.#result(key, meanwhile, false);
         const built = await build();
         const engine = { ...built, header: { ...built.header, cacheKey: key } };
@@ -158,9 +159,9 @@ export class EngineCache {
       }
       onNotice?.(`${path} holds another engine and is built again.`);
     } catch (error) {
-      const { code, message } = error as FlavrError;
+      const { code } = error as FlavrError;
       if (code !== 'MODEL_NOT_FOUND' && code !== 'ENGINE_INCOMPATIBLE') throw error;
-      if (code === 'ENGINE_INCOMPATIBLE') onNotice?.(`${message} It is built again.`);
+      if (code === 'ENGINE_INCOMPATIBLE') onNotice?.(`${path} is damaged; it is built again.`);
     }
     return undefined;
   }
