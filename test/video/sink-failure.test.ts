@@ -34,6 +34,17 @@ test('has the final name only when it is finished', () =>
     assert.equal(await readdir(folder), ['out.mp4']);
   }));
 
+test('takes names as long as the file system does', () =>
+  withFolder(async (folder) => {
+    for (const name of [`${'x'.repeat(251)}.mp4`, `${'映'.repeat(83)}.mp4`, '😀'.repeat(63)]) {
+      const sink = await openSink(join(folder, name), sinkOptions());
+      await sink.write(FRAME);
+      await sink.finish();
+      assert.ok((await readdir(folder)).includes(name), name);
+    }
+    assert.is((await readdir(folder)).length, 3);
+  }));
+
 for (const name of ['out.mp4', 'out.gif', 'out']) {
   test(`leaves nothing behind when ${name} is aborted, before, between and in the middle of frames`, () =>
     withFolder(async (folder) => {

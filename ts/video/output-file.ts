@@ -56,7 +56,9 @@ export async function refuseSameFile(files: Readonly<Record<string, string | und
 /** The name under which an output grows: in the same folder, so that the final rename is one step of the file system. */
 export function temporaryName(path: string): string {
   const full = resolve(path);
-  return join(dirname(full), `.${basename(full)}.${randomBytes(4).toString('hex')}.part`);
+  // Of a long name only the beginning, so that whatever name is possible is so with its addition: 255 bytes, up to 4 per character.
+  const name = [...basename(full)].slice(0, 60).join('');
+  return join(dirname(full), `.${name}.${randomBytes(4).toString('hex')}.part`);
 }
 
 /** An output that has its final name only when it is complete. */
