@@ -63,6 +63,8 @@ class ClipError(Exception):
 def find_clips(root: Path) -> list[Clip]:
     """All clips below `root`; the layout is told from what is there."""
     if not root.is_dir():
+        if root.exists():
+            raise ClipError(f"expected a folder of clips, found the file {root}: name the folder that it is in")
         raise ClipError(f"expected a folder of clips, found none at {root}; name one with --data")
     if (root / "sep_trainlist.txt").is_file():
         return list(septuplets(root))
@@ -131,7 +133,8 @@ def load_image(path: Path) -> np.ndarray:
                 raise ValueError("expected 8 or 16 bits for each channel, found 32")
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ClipError(f"{path} cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error  # else it has the path again
+        raise ClipError(f"{path} cannot be read: {why}") from None
 
 
 def images(clip: Clip) -> Iterator[Timed]:

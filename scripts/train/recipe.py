@@ -74,6 +74,8 @@ class Recipe:
         for name in ("fastest", "warmup", "min_lr", "consistency", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2^63; got {self.seed}")
         for name in ("procedural", "photos", "pan", "objects", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
@@ -125,7 +127,7 @@ class Recipe:
     def from_json(text: str) -> Recipe:
         try:
             return Recipe(**with_tuples(json.loads(text)))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"the checkpoint's recipe is not one of this train.py: {error}") from None
 
 

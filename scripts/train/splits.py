@@ -31,11 +31,11 @@ class Split:
     def load(path: Path) -> Split:
         try:
             value = json.loads(path.read_text())
-            ranges = {name: None if span is None else as_range(*span) for name, span in value["validation"].items()}
+            ranges = {name: as_range(name, span) for name, span in value["validation"].items()}
             select = tuple(value.get("select", ranges))
         except OSError as error:
             raise ClipError(f"expected a split file at {path}, as split.json is one: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             expected = '{"validation": {CLIP: null or [FIRST, STOP]}, "select": [CLIP]}'
             # The text of a UnicodeDecodeError's arguments is the whole file.
             found = "no text" if isinstance(error, UnicodeDecodeError) else repr(error)
@@ -88,8 +88,12 @@ def same_content(a: Clip, b: Clip) -> bool:
     return len(a.files) == len(b.files) and all(filecmp.cmp(x, y, shallow=False) for x, y in pairs)
 
 
-def as_range(first: int, stop: int) -> Range:
-    return int(first), int(stop)
+def as_range(name: str, span: object) -> Range | None:
+    if span is None:
+        return None
+    if not isinstance(span, list) or len(span) != 2 or not all(type(number) is int for number in span):
+        raise ValueError(f"{name} with {span}")
+    return span[0], span[1]
 
 
 class Guarded:

@@ -41,6 +41,12 @@ def test_grey_images_of_16_bits_keep_their_shades(tmp_path: Path) -> None:
     assert np.array_equal(scan(clip, tmp_path).read([0, 1], (0, 0, 48, 48)), np.stack([frames] * 3, axis=3))
 
 
+def test_image_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(ClipError) as told:
+        load_image(tmp_path / "a.png")
+    assert str(told.value) == f"{tmp_path / 'a.png'} cannot be read: No such file or directory"
+
+
 def test_images_of_32_bits_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.ones((48, 48), np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ClipError, match="expected 8 or 16 bits for each channel, found 32"):

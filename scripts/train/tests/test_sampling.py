@@ -1,6 +1,7 @@
 """Which frames form a sample, and which never do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,23 @@ def test_split_file_may_only_select_what_it_holds_out(tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     path.write_text(json.dumps({"validation": {"a.mp4": None}, "select": ["b.mp4"]}))
     with pytest.raises(ClipError, match="b.mp4"):
+        Split.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"validation": {"a.mp4": [5]}}', "a.mp4 with [5]"),
+        ('{"validation": {"a.mp4": "all"}}', "a.mp4 with all"),
+        ('{"validation": {"a.mp4": [0.5, 2]}}', "a.mp4 with [0.5, 2]"),
+        ("[" * 100_000, "recursion"),
+    ],
+    ids=["one number", "a word", "half a frame", "deep"],
+)
+def test_split_file_that_is_none_is_told_with_what_was_found(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "split.json"
+    path.write_text(content)
+    with pytest.raises(ClipError, match=rf"is no split file: expected .*; found .*{re.escape(words)}"):
         Split.load(path)
 
 
