@@ -51,7 +51,7 @@ test('what is no whole number is refused as a part of a fraction, with the funct
 });
 
 test('a fraction without end is refused by the name of what it was given for', () => {
-  assert.throws(() => parseRational('60/0', '--fps'), /--fps must be.*got "60\/0"/);
+  assert.throws(() => parseRational('60/0', '--fps'), /--fps must be.*got '60\/0'/);
 });
 
 test.run();

@@ -66,7 +66,10 @@ export function compare(a: Rational, b: Rational): number {
 }
 
 /** For display and for interfaces that take floats; never for arithmetic on times. */
-export const toNumber = (a: Rational): number => Number(a.num) / Number(a.den);
+export function toNumber(a: Rational): number {
+  checkRational(a, 'The value');
+  return Number(a.num) / Number(a.den);
+}
 
 /**
  * Reads `60`, `59.94`, `60000/1001` or a number exactly as written (a decimal is its decimal fraction, not the nearest
@@ -75,11 +78,11 @@ export const toNumber = (a: Rational): number => Number(a.num) / Number(a.den);
  * @throws FlavrError `BAD_ARGUMENT` if it is none of these.
  */
 export function parseRational(text: string | number, what = 'The text'): Rational {
-  const match = /^([+-]?\d+)(?:\.(\d+))?(?:\/(\d+))?$/.exec(String(text).trim());
+  const match = /^([+-]?\d+)(?:\.(\d+))?(?:\/(\d+))?$/.exec(typeof text === 'object' ? '' : String(text).trim());
   if (!match || (match[2] && match[3]) || /^0+$/.test(match[3] ?? '')) {
     throw new FlavrError(
       'BAD_ARGUMENT',
-      `${what} must be a number such as 60, 59.94 or 60000/1001; got "${String(text)}".`,
+      `${what} must be a number such as 60, 59.94 or 60000/1001; got ${shown(text)}.`,
     );
   }
   const [, whole, decimals = '', den] = match;

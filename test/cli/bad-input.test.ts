@@ -146,7 +146,7 @@ test('a folder that holds anything else is never replaced by images, and what it
 });
 
 test('an empty word in place of a file', async () => {
-  await refuses(['interpolate', SAMPLE, '-o', ''], 'BAD_ARGUMENT', /output must be a path; got ''/, 2);
+  await refuses(['interpolate', SAMPLE, '-o', ''], 'BAD_ARGUMENT', /--output was given an empty value/, 2);
   await refuses(['interpolate', '', '-o', 'out.mp4'], 'BAD_ARGUMENT', /input must be a path; got ''/, 2);
 });
 

@@ -10,7 +10,7 @@ import { rejects } from '../support/rejects.js';
 // biome-ignore lint/suspicious/noExplicitAny: arguments that the types forbid are what is tested here.
 type Untyped = Record<string, (...args: any[]) => any>;
 const { loadModel, exportOnnx, buildEngine, readEngine, readEngineHeader, writeEngine } = flavr as unknown as Untyped;
-const { probe, readCalibration, encodeCalibration, parseRational } = flavr as unknown as Untyped;
+const { probe, readCalibration, encodeCalibration, parseRational, toNumber } = flavr as unknown as Untyped;
 const { open } = flavr.Interpolator as unknown as { open: Untyped[string] };
 const { calibrate, evaluateMethods, explainWindow, modelMethod, openDataSet, windowAt } =
   evaluation as unknown as Untyped;
@@ -52,6 +52,7 @@ const REFUSED: readonly [string, () => unknown, RegExp][] = [
   ['no engine to write', () => writeEngine!('never-written.engine', {}), /^engine must be .*got \{\}\.$/],
   ['probe of a misspelt option', () => probe!({ tensorRtPath: '/x' }), /no option 'tensorRtPath'; it has tensorrtPath/],
   ['a calibration of no path', () => readCalibration!({}), /^path must be/],
+  ['a calibration of no model', () => encodeCalibration!({ ranges: new Map() }), /^calibration must be .*got \{/],
   ['no calibration to encode', () => encodeCalibration!(), /^calibration must be .*got undefined/],
   ['open with a misspelt option', () => openWith({ theads: 4 }), /^Interpolator\.open has no option 'theads'.*threads/],
   ['threads as text', () => openWith({ threads: '2' }), /^threads must be .*got '2'\.$/],
@@ -100,7 +101,8 @@ const REFUSED: readonly [string, () => unknown, RegExp][] = [
     () => new (flavr.Interpolator as never as new (o: unknown) => unknown)(SIZE),
     /Interpolator\.open/,
   ],
-  ['a text that is no number', () => parseRational!('fast'), /^The text must be a number .*got "fast"/],
+  ['a text that is no number', () => parseRational!('fast'), /^The text must be a number .*got 'fast'/],
+  ['a float for a fraction', () => toNumber!(0.5), /^The value must be a fraction/],
   ['a report that is none', () => reportHtml!({}), /^report must be what evaluateMethods gave; got \{\}/],
   ['lines of no report', () => reportLines!(), /^report must be/],
   ['values of no report', () => reportCsv!(null), /^report must be .*got null/],

@@ -38,7 +38,10 @@ const invalid = (which: string, what: string, cause?: unknown): FlavrError =>
 
 const MEASURED: Kind = {
   words: 'what calibrate or readCalibration gave',
-  fits: (value) => types.isMap((value as Partial<Calibration> | null)?.ranges),
+  fits: (value) => {
+    const { model, hash, windows, ranges } = (value ?? {}) as Partial<Calibration>;
+    return typeof model === 'string' && typeof hash === 'string' && Number.isInteger(windows) && types.isMap(ranges);
+  },
 };
 
 /** What calls take that are given a calibration. */
