@@ -43,6 +43,17 @@ for (const [columns, shown] of [
   });
 }
 
+test('a stage says how far it is, where that is known', () => {
+  const writes: string[] = [];
+  const line = new ProgressLine({ isTTY: true, write: (text) => writes.push(text) });
+  line.stage({ stage: 'build graph', fraction: undefined });
+  line.stage({ stage: 'build engine', fraction: 0.509 });
+  assert.equal(
+    writes.map((text) => text.replace('\r\u001b[K', '')),
+    ['build graph', '50%  build engine'],
+  );
+});
+
 test('anything else gets a plain line every ten seconds', () => {
   const writes: string[] = [];
   let now = 0;

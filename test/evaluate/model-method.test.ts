@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Backend } from '../../ts/backends/backend.js';
 import { CPU_LOWERING, cpuSessionOptions } from '../../ts/backends/cpu-options.js';
 import { findBlock } from '../../ts/backends/find-block.js';
 import type { Method } from '../../ts/evaluate/methods.js';
@@ -125,6 +126,28 @@ test('what cannot be run says so, and the method lives on', async () => {
     assert.is(failure.code, 'UNSUPPORTED_FACTOR');
     assert.is((await method.interpolate(window, 2)).length, 1);
   });
+});
+
+test('what a session tells as it opens reaches the caller', async () => {
+  const said: unknown[] = [];
+  const fake = fakeBackend();
+  const backend: Backend = {
+    ...fake,
+    name: 'tensorrt',
+    openSession(options) {
+      options.onProgress?.({ stage: 'build engine', fraction: 0.5 });
+      options.onNotice?.('Another process builds it.');
+      return fake.openSession(options);
+    },
+  };
+  const method = modelMethodOn(backend, fakeModel(2, 4), {
+    onProgress: ({ stage }) => said.push(stage),
+    onNotice: (sentence) => said.push(sentence),
+  });
+  const frames = Array.from({ length: 4 }, () => ({ data: new Uint8Array(12), width: 2, height: 2 }));
+  await method.interpolate(frames, 2);
+  await method.close();
+  assert.equal(said, ['build engine', 'Another process builds it.']);
 });
 
 test('a method that is closed while its model is being opened leaves no process behind', async () => {

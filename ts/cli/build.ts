@@ -71,9 +71,11 @@ export const build = defineCommand({
       const engine = await buildEngine(options.model ?? defaultModel(request.factor), {
         ...request,
         signal,
-        onNotice: note,
-        onProgress: ({ stage, fraction }) =>
-          line.show(fraction === undefined ? stage : `${Math.floor(fraction * 100)}%  ${stage}`),
+        onNotice: (sentence) => {
+          line.clear();
+          note(`flavr: warning: ${sentence}`);
+        },
+        onProgress: (progress) => line.stage(progress),
       }).finally(() => line.clear());
       await writeFile(file.temporary, engineParts(engine)).catch((error) => {
         throw unwritable(output, error);

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Progress } from '../backends/backend.js';
 import { FlavrError } from '../errors.js';
 import { DATA_SETS, defaultFactor, METRICS_NAMES } from '../evaluate/data-set.js';
 import { blend, type Method, nearest } from '../evaluate/methods.js';
@@ -102,7 +103,7 @@ async function run(context: Context): Promise<Report> {
     };
     const csv = await create(options.csv);
     const html = await create(options.html);
-    await openMethods(context, asked.factor ?? defaultFactor(dataset), methods);
+    await openMethods(context, asked.factor ?? defaultFactor(dataset), line, methods);
     const job: EvaluateMethodsOptions = {
       ...asked,
       dataset,
@@ -131,7 +132,12 @@ async function run(context: Context): Promise<Report> {
 }
 
 /** Opens every method into `methods`, so that the caller closes those that were opened before one failed. */
-async function openMethods({ options, note }: Context, k: number, methods: Method[]): Promise<void> {
+async function openMethods(
+  { options, note }: Context,
+  k: number,
+  line: ProgressLine,
+  methods: Method[],
+): Promise<void> {
   const { model: asked, calibration: path, ...common } = readRunOptions(options);
   const calibration = path === undefined ? undefined : await readCalibration(path);
   const model = asked ?? measuredModel(calibration) ?? defaultModel(k);
@@ -142,12 +148,19 @@ async function openMethods({ options, note }: Context, k: number, methods: Metho
     model,
     ...compare.map((word) => (word.startsWith('@') ? splitModel(model).path + word : word)),
   ]);
+  const told = {
+    onProgress: (progress: Progress) => line.stage(progress),
+    onNotice: (sentence: string) => {
+      line.clear();
+      note(`flavr: warning: ${sentence}`);
+    },
+  };
   const precisions = named.map(({ precision = common.precision }) => precision);
   for (const [i, { path, backend = common.backend, name }] of named.entries()) {
     const precision = precisions[i];
     // Where nothing runs in int8, the first model says what a calibration is for.
     const ranges = precision === 'int8' || !precisions.includes('int8') ? calibration : undefined;
-    methods.push(await modelMethod(path, { ...common, backend, precision, calibration: ranges, name }));
+    methods.push(await modelMethod(path, { ...common, ...told, backend, precision, calibration: ranges, name }));
   }
   for (const baseline of baselines) {
     if (baseline === 'blend') methods.push(blend);

@@ -98,8 +98,7 @@ async function run(context: CommandContext<typeof OPTIONS>): Promise<VideoSummar
       yieldToModel: true,
       signal: context.signal,
       onProgress: (progress) => line.update(progress),
-      onPrepare: ({ stage, fraction }) =>
-        line.show(fraction === undefined ? stage : `${stage} ${Math.round(fraction * 100)}%`),
+      onPrepare: (progress) => line.stage(progress),
       onWarning: (warning) => {
         line.clear();
         context.note(`flavr: warning: ${warning}`);

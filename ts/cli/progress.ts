@@ -1,3 +1,4 @@
+import type { Progress } from '../backends/backend.js';
 import type { VideoProgress } from '../video/options.js';
 
 /** Where progress goes: a terminal gets one line that is redrawn, anything else a plain line now and then. */
@@ -36,6 +37,10 @@ export class ProgressLine {
   }
 
   /** A stage without frames, such as building an engine. */
+  stage({ stage, fraction }: Progress): void {
+    this.show(fraction === undefined ? stage : `${Math.floor(fraction * 100)}%  ${stage}`);
+  }
+
   show(text: string): void {
     if (this.#stream.isTTY) {
       this.#stream.write(`\r\u001b[K${text.slice(0, this.#width)}`);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { checkArgument, checkOptions, type Kinds, PATH, TEXT } from '../arguments.js';
-import type { Backend, BackendName } from '../backends/backend.js';
+import { CALLBACK, checkArgument, checkOptions, type Kinds, PATH, TEXT } from '../arguments.js';
+import type { Backend, BackendName, Progress } from '../backends/backend.js';
 import { checkCpuMemory, estimateCpuMemory } from '../backends/cpu-memory.js';
 import { CPU_LOWERING } from '../backends/cpu-options.js';
 import { choosePrecision } from '../backends/precisions.js';
@@ -38,9 +38,19 @@ export interface ModelMethodOptions {
   readonly device?: number | undefined;
   /** Where engines are kept. Default: the user's cache folder. */
   readonly cacheDir?: string | undefined;
+  /** Told of slow steps before the first window of a size can run, such as an engine's build. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told what the caller should know but did not ask; see `OpenOptions`. */
+  readonly onNotice?: ((sentence: string) => void) | undefined;
 }
 
-const METHOD_OPTIONS: Kinds<ModelMethodOptions> = { name: TEXT, ...RUN_OPTIONS, cacheDir: PATH };
+const METHOD_OPTIONS: Kinds<ModelMethodOptions> = {
+  name: TEXT,
+  ...RUN_OPTIONS,
+  cacheDir: PATH,
+  onProgress: CALLBACK,
+  onNotice: CALLBACK,
+};
 
 /** A model made ready for one size and factor. */
 interface Painter {
