@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -82,7 +82,7 @@ test('installed with its peers and no scripts, it runs the main job with no netw
 const STRICT =
   '--noEmit --strict --exactOptionalPropertyTypes --noUncheckedIndexedAccess --skipLibCheck false --target es2022';
 
-test('its types hold in every kind of module, without those of Node too, and name nothing internal', async () => {
+test('its types hold in every kind of module, without those of Node too, and in the examples of the documents', async () => {
   const use = `
     import { exportOnnx, FlavrError, Interpolator, type Frame, rational, type TimedFrame } from 'flavr';
     import { evaluateMethods, psnr } from 'flavr/evaluate';
@@ -104,7 +104,12 @@ test('its types hold in every kind of module, without those of Node too, and nam
   const internal = `import { Interpolator } from 'flavr';
     // @ts-expect-error
     export const open = Interpolator.openOn;`;
-  const programs = { 'use.mts': use, 'use.cts': use, 'internal.mts': internal };
+  const programs: Record<string, string> = { 'use.mts': use, 'use.cts': use, 'internal.mts': internal };
+  for (const page of ['README.md', 'docs/evaluate.md', 'docs/int8.md']) {
+    const snippets = (await readFile(join(root, page), 'utf8')).matchAll(/^```(?:ts|js run)\n([\s\S]*?)^```$/gm);
+    for (const [, code] of snippets) programs[`${basename(page)}-${Object.keys(programs).length}.mts`] = code!;
+  }
+  assert.is(Object.keys(programs).length, 8);
   for (const [name, text] of Object.entries(programs)) await writeFile(join(folder, name), text);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const types = join(root, 'node_modules', '@types');
