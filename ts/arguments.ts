@@ -60,7 +60,8 @@ export function checkArgument(name: string, value: unknown, kind: Kind): void {
  * @throws FlavrError `BAD_ARGUMENT`
  */
 export function checkOptions<Options>(call: string, options: unknown, kinds: Kinds<Options>): void {
-  if (typeof options !== 'object' || options === null) {
+  // A list of cuts or a signal in place of the options has no names that could be refused.
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || SIGNAL.fits(options)) {
     throw new FlavrError('BAD_ARGUMENT', `${call} takes its options as an object; got ${shown(options)}.`);
   }
   const given = options as Readonly<Record<string, unknown>>;

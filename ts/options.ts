@@ -20,7 +20,7 @@ import { MODEL, type Model } from './model/config.js';
 import { LOWERINGS, type Lowering, type Precision } from './model/graph-spec.js';
 import { EXACT, type Rational } from './rational.js';
 
-/** What {@link Interpolator.open} takes. Only `width` and `height` are needed. */
+/** What {@link Interpolator.open} takes. Only `width` and `height` are needed; a name that is not here is `BAD_ARGUMENT`, as in every call. */
 export interface OpenOptions {
   /** Size of every frame, in pixels; 1 to 16384. */
   readonly width: number;

@@ -124,6 +124,9 @@ test('each call of an interpolator names its own options', async () => {
     'BAD_ARGUMENT',
     /^interpolate has no option 'cut'; it has cuts, signal/,
   );
+  await rejects(call(interpolate, 2, []), 'BAD_ARGUMENT', /^interpolate takes its options as an object; got \[\]/);
+  const { signal } = new AbortController();
+  await rejects(call(stream, 2, signal).next(), 'BAD_ARGUMENT', /^stream takes its options .*got AbortSignal/);
   await rejects(call(stream, 2, { fps: 60 }).next(), 'BAD_ARGUMENT', /^stream has no option 'fps'/);
   await rejects(call(streamTimed, { rate: 60 }).next(), 'BAD_ARGUMENT', /^streamTimed has no option 'rate'/);
   await opened.dispose();
