@@ -60,6 +60,8 @@ def export(checkpoint: state.Checkpoint, notes: dict[str, str], output: Path, ha
         "commit": commit(),
         **notes,
     }
+    if recipe.init:
+        metadata["init"] = Path(recipe.init).name
     tensors = {name: value for name, value in checkpoint.ema.items() if not name.endswith("num_batches_tracked")}
     weights.write(output, {name: value.half() for name, value in tensors.items()} if half else tensors, metadata)
 

@@ -111,6 +111,16 @@ def test_export_carries_averaged_weights_and_says_where_they_come_from(tmp_path:
     assert {name: metadata.get(name) for name in expected} == expected
 
 
+def test_export_of_a_run_that_went_on_from_a_model_names_it(tmp_path: Path) -> None:
+    weights.write(tmp_path / "first.safetensors", Flavr(Config.of_width(2)).state_dict(), {})
+    options = ["--init", str(tmp_path / "first.safetensors"), "--crop", "16", "--batch", "2", "--steps", "1"]
+    folders = ["--folder", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--workers", "0"]
+    assert training.main([*folders, *options]) == 0
+    notes = ["--data-note", "mine", "--licence", "MIT", "-o", str(tmp_path / "a.safetensors")]
+    export.main(["--checkpoint", str(tmp_path / "run" / "last.pt"), *notes])
+    assert weights.read(tmp_path / "a.safetensors")[1]["init"] == "first.safetensors"
+
+
 def test_export_without_git_names_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert export.commit() == ""
