@@ -11,6 +11,8 @@ export interface SourceParts {
     channels?: number;
     /** Numbers of packets whose first bytes are overwritten. */
     damaged?: readonly number[];
+    /** Number of the packet from which on all are dated ten hours later. */
+    jump?: number;
   }[];
   /** Default libx264. */
   readonly video?: string;
@@ -137,7 +139,7 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
   if (parts.displayMatrix) {
     output.streams[0]!.codecpar.addCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX, parts.displayMatrix);
   }
-  for (const { encoder, language, rate = 48_000, channels = 2, damaged = [] } of parts.audio ?? []) {
+  for (const { encoder, language, rate = 48_000, channels = 2, damaged = [], jump = Infinity } of parts.audio ?? []) {
     const audio = await open(encoder, (context) => {
       context.sampleRate = rate;
       context.sampleFormat = av.Codec.findEncoderByName(encoder as never)!.sampleFormats![0]!;
@@ -147,6 +149,10 @@ export async function buildSource(path: string, parts: SourceParts): Promise<voi
     const index = addStream(audio, language ? { language } : {});
     const packets = await encodeAll(audio, sine(audio, frames / 25), index);
     for (const number of damaged) damage(packets[number]!.packet);
+    for (const { packet } of packets.slice(jump)) {
+      packet.pts += BigInt(36_000 * rate);
+      packet.dts += BigInt(36_000 * rate);
+    }
     queue.push(...packets);
   }
   for (const { codec, language, cues, extradata } of parts.subtitles ?? []) {

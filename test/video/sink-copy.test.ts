@@ -369,6 +369,20 @@ test('re-encodes sound whose channels and rate change in the middle', () =>
     await file.close();
   }));
 
+test('leaves out sound that is dated hours behind the video, in place of encoding silence up to there', () =>
+  withFolder(async (folder) => {
+    const source = join(folder, 'in.mkv');
+    await buildSource(source, { muxer: 'matroska', audio: [{ encoder: 'aac', jump: 50 }] });
+    const file = await rewrite(join(folder, 'out.webm'), source);
+    const last = file.of('audio')[0]!.packets.at(-1)!;
+    assert.ok(toNumber(last.pts) > 0.9 && toNumber(last.pts) < 1.2, `sound ends at ${toNumber(last.pts)} s`);
+    assert.match(
+      file.warnings.join(' '),
+      /audio stream 1 is damaged: \d+ of its packets are dated far behind all others/,
+    );
+    await file.close();
+  }));
+
 test('takes what lies around a part that cannot be read', () =>
   withFolder(async (folder) => {
     const source = join(folder, 'in.ogv');

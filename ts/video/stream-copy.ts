@@ -13,6 +13,8 @@ import { convertSubtitle, isTextSubtitle, subtitleExtradata } from './subtitles.
 const ONE = rational(1);
 // How long before the range's start a subtitle may begin that is still shown then.
 const LONGEST_SUBTITLE = rational(30);
+// Beyond the video's end, sound that is encoded anew may pause for this long; only damage sets packets further away.
+const LONGEST_PAUSE = rational(60);
 
 /** The way of one source stream's packets to the file. */
 interface Route {
@@ -49,6 +51,7 @@ export class StreamCopier {
   // Of the packet that was read but lies beyond the video's time.
   #pending: { route: Route; times: PacketTimes } | undefined;
   #ended = false;
+  #videoEnded = false;
 
   private constructor(av: Av, source: OpenedFile, muxer: Muxer, options: CopyOptions) {
     this.#av = av;
@@ -90,6 +93,7 @@ export class StreamCopier {
   }
 
   async finish(): Promise<void> {
+    this.#videoEnded = true;
     await this.pump(undefined);
     for (const route of this.#routes.values()) await route.finish?.();
   }
@@ -205,17 +209,29 @@ export class StreamCopier {
     const output = this.#muxer.addStream(transcoder.encoder, transcoder.step);
     this.#describe(output, input);
     const emit = (packet: Packet, times: PacketTimes) => this.#muxer.write(packet, output, times);
+    let end: Rational | undefined;
+    let astray = 0;
     return {
       input,
       step: rational(input.timeBase.num, input.timeBase.den),
-      write: (packet) => transcoder.write(packet, emit),
+      write: async (packet, { pts, duration }) => {
+        // The silence up to there would be encoded, for hours or without end.
+        if (this.#videoEnded && end && compare(pts, add(end, LONGEST_PAUSE)) > 0) {
+          astray += 1;
+          return;
+        }
+        end = add(pts, duration);
+        await transcoder.write(packet, emit);
+      },
       finish: async () => {
         await transcoder.write(null, emit);
         const { damaged } = transcoder;
-        if (damaged === 0) return;
-        this.#warnings.push(
-          `${this.#nameOf(input)} is damaged: ${damaged} of its packets could not be decoded and are left out.`,
-        );
+        const warn = (packets: number, why: string) => {
+          if (packets === 0) return;
+          this.#warnings.push(`${this.#nameOf(input)} is damaged: ${packets} of its packets ${why} and are left out.`);
+        };
+        warn(damaged, 'could not be decoded');
+        warn(astray, 'are dated far behind all others');
       },
       close: () => transcoder.close(),
     };
