@@ -36,7 +36,8 @@ function runFile(file) {
     const child = spawn(process.execPath, ['--expose-gc', join(out, 'test', file)], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FORCE_COLOR: '0' },
+      // ONNX Runtime's telemetry is on by default; tests that load it themselves are to send nothing either.
+      env: { ...process.env, FORCE_COLOR: '0', ORT_DISABLE_TELEMETRY: '1' },
     });
     let text = '';
     const collect = (chunk) => {

@@ -9,6 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
+import './no-telemetry.mjs';
 import { CPU_LOWERING, cpuSessionOptions } from '../../dist/backends/cpu-options.js';
 import { findBlock } from '../../dist/backends/find-block.js';
 import { untrainedModel } from '../../dist/bench/untrained.js';

@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
+import './no-telemetry.mjs';
 import { cpuSessionOptions } from '../../dist/backends/cpu-options.js';
 import { findBlock } from '../../dist/backends/find-block.js';
 import { untrainedModel } from '../../dist/bench/untrained.js';

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
@@ -49,6 +51,31 @@ test('an open interpolator without work keeps no process alive', async () => {
   `);
   assert.is(code, 0);
   assert.is(stdout, 'open\n');
+});
+
+test('running a model sends nothing and leaves nothing in the home and temporary folders', async () => {
+  const program = `
+    const flavr = await Interpolator.open({ width: 16, height: 16, backend: 'cpu' });
+    const frames = [0, 80, 160].map((grey) => new Uint8Array(16 * 16 * 3).fill(grey));
+    console.log((await flavr.interpolate(frames, 2)).length);
+    await flavr.dispose();
+  `;
+  const folder = await mkdtemp(join(tmpdir(), 'flavr-home-'));
+  // ONNX Runtime's telemetry keeps its record there before it sends it; CI turns it off in any case.
+  const ordinary = [
+    '-u',
+    'CI',
+    '-u',
+    'ORT_DISABLE_TELEMETRY',
+    '-u',
+    'XDG_CACHE_HOME',
+    `HOME=${folder}`,
+    `TMPDIR=${folder}`,
+  ];
+  const { stdout } = await run(program, undefined, ['env', ...ordinary, process.execPath]);
+  assert.is(stdout, '5\n');
+  assert.equal(await readdir(folder), []);
+  await rm(folder, { recursive: true });
 });
 
 const OPEN = `Interpolator.open({ model, width: 16, height: 16, backend: 'cpu' })`;

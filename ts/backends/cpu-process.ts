@@ -186,8 +186,14 @@ function start(program: URL): ChildProcess {
     return spawn(process.execPath, [fileURLToPath(program)], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
-      // In Electron, execPath is not Node.
-      env: { ...process.env, NODE_OPTIONS: resolverOf(process.env.NODE_OPTIONS), ELECTRON_RUN_AS_NODE: '1' },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: resolverOf(process.env.NODE_OPTIONS),
+        // In Electron, execPath is not Node.
+        ELECTRON_RUN_AS_NODE: '1',
+        // From 1.29 on, ONNX Runtime's builds for Linux keep a record of sessions in the user's cache and send it to their maker.
+        ORT_DISABLE_TELEMETRY: '1',
+      },
     });
   } catch (cause) {
     // Some reasons are thrown: no memory, no permission. Of the others `error` tells.

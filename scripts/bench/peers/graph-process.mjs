@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import * as ort from 'onnxruntime-node';
+import '../no-telemetry.mjs';
 import { cpuSessionOptions } from '../../../dist/backends/cpu-options.js';
 
 const [graph, window, shape, threads, output] = process.argv.slice(2);

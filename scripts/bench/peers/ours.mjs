@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as ort from 'onnxruntime-node';
+import '../no-telemetry.mjs';
 import { CPU_LOWERING } from '../../../dist/backends/cpu-options.js';
 import { findBlock } from '../../../dist/backends/find-block.js';
 import { selectBackend } from '../../../dist/backends/select.js';
